@@ -1,0 +1,27 @@
+"""What every test can ask for: the folders of real data and golden fixtures, or a reasoned skip."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def folder(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable, ROOT / default))
+    if not path.is_dir():
+        pytest.skip(f"{path} is absent; name the folder in {variable}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data."""
+    return folder("OVERREAD_DATA", "../shared/data")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of golden fixtures."""
+    return folder("OVERREAD_GOLDEN", "../shared/golden/visible")
