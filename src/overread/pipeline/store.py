@@ -1,0 +1,225 @@
+"""Entries on disk: each exists whole, or it does not exist.
+
+`store/<stage>/<name>-<key>/` holds the files of a finished step and its `manifest.json`. Work goes
+on in `<name>-<key>.partial/`, which is renamed when whole. The store does not know what is in the
+files, nor what a recipe is.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from overread.pipeline.keys import hash_file
+from overread.pipeline.step import Step
+
+__all__ = ["Entry", "Manifest", "Store", "StoreError", "sync_tree", "write_json"]
+
+MANIFEST = "manifest.json"
+PARTIAL = ".partial"
+LOCK = ".lock"
+DAMAGED = ".damaged"
+
+
+class StoreError(RuntimeError):
+    """The store does not hold what was asked for."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of a finished step.
+
+    Attributes:
+        stage, version, name, key, settings: of the step.
+        inputs: {role: {"stage", "name", "key"}}.
+        files: {relative name: {"sha256", "bytes"}}.
+        broken: {study id: why} set aside here or before.
+        wall_s: seconds of work, over all attempts.
+        peak_memory_mb: of the process while it worked.
+        made: ISO 8601 UTC.
+        overread: version of the package.
+    """
+
+    stage: str
+    version: int
+    name: str
+    key: str
+    settings: dict[str, Any]
+    inputs: dict[str, dict[str, str]]
+    files: dict[str, dict[str, Any]]
+    broken: dict[str, str] = field(default_factory=dict)
+    wall_s: float = 0.0
+    peak_memory_mb: float = 0.0
+    made: str = ""
+    overread: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder of the store that was renamed when whole."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """Stage, name and key, such as "fit/a.fold0-0123456789abcdef"."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest.
+
+        Raises:
+            StoreError: if it is absent or does not read.
+        """
+        path = self.folder / MANIFEST
+        try:
+            return Manifest(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(
+                f"{self.id}: manifest.json does not read ({type(error).__name__}); "
+                "remove the folder and run again"
+            ) from error
+
+    def faults(self, *, content: bool) -> list[str]:
+        """Return what is wrong with the files, one line each; with `content` they are re-hashed."""
+        try:
+            files = self.manifest.files
+        except StoreError as error:
+            return [str(error)]
+        found = []
+        for name, known in files.items():
+            path = self.folder / name
+            if not path.is_file():
+                found.append(f"{self.id}: {name} is missing")
+            elif path.stat().st_size != known["bytes"]:
+                found.append(
+                    f"{self.id}: {name} has {path.stat().st_size} bytes, expected {known['bytes']}"
+                )
+            elif content and hash_file(path) != known["sha256"]:
+                found.append(f"{self.id}: the content of {name} has changed")
+        return found
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of entries."""
+
+    root: Path
+
+    def folder(self, step: Step) -> Path:
+        """Return where the step's entry lies, or will lie."""
+        return self.root / step.stage.name / f"{step.name}-{step.key}"
+
+    def partial(self, step: Step) -> Path:
+        """Return where the step is worked on."""
+        folder = self.folder(step)
+        return folder.with_name(folder.name + PARTIAL)
+
+    def lock(self, step: Step) -> Path:
+        """Return the step's lock file."""
+        folder = self.folder(step)
+        return folder.with_name(folder.name + LOCK)
+
+    def entry(self, step: Step) -> Entry | None:
+        """Return the step's entry when it is there with all its files, else None."""
+        found = Entry(self.folder(step))
+        return found if found.folder.is_dir() and not found.faults(content=False) else None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all entries, sorted by stage and name."""
+        for folder in sorted(self.root.glob("*/*/")):
+            if not folder.name.endswith((PARTIAL, DAMAGED)) and (folder / MANIFEST).exists():
+                yield Entry(folder)
+
+    def leftovers(self) -> Iterator[Path]:
+        """Yield folders that are no entries: interrupted work, and damaged entries set aside."""
+        for folder in sorted(self.root.glob("*/*/")):
+            if folder.name.endswith((PARTIAL, DAMAGED)):
+                yield folder
+
+    def commit(self, step: Step, manifest: Manifest) -> Entry:
+        """Turn the step's partial folder into its entry: manifest, flush to disk, rename."""
+        partial, folder = self.partial(step), self.folder(step)
+        write_json(partial / MANIFEST, manifest.__dict__)
+        sync_tree(partial)
+        if folder.exists():  # incomplete: `entry` has refused it
+            aside = folder.with_name(folder.name + DAMAGED)
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+        partial.rename(folder)
+        _sync_folder(folder.parent)
+        return Entry(folder)
+
+    def write_log(self, **event: Any) -> None:
+        """Append one line to `log.jsonl`; a line torn by a kill does not spoil the next."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.root / "log.jsonl"
+        line = json.dumps({"time": now(), "pid": os.getpid(), **event}) + "\n"
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            torn = size and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write((b"\n" if torn else b"") + line.encode())
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the events of `log.jsonl`, oldest first, without torn lines."""
+        path = self.root / "log.jsonl"
+        events = []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                continue
+        return events
+
+
+def now() -> str:
+    """Return the time, ISO 8601 UTC."""
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+
+
+def hash_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return {relative name: {sha256, bytes}} of all files but the manifest, sorted."""
+    return {
+        path.relative_to(folder).as_posix(): {
+            "sha256": hash_file(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON beside `path`, flush it, and move it into place."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("w") as file:
+        json.dump(value, file, indent=1, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush all files and folders below `folder` to disk."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            _sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
