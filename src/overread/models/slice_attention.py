@@ -1,0 +1,200 @@
+"""Grade a unit from the slices of several views: 2-D encoder, pooling, one attention block, heads.
+
+Source: RSNA 2024 lumbar spine, 3rd place (architectures A, B and C). With `head: mean` it is A,
+with `gated` B, with `gated` and `slice_heads` C. Masks, the shared encoder, plane embeddings and
+positions in mm are ours. It does not know what the targets mean.
+
+Legend: B units, S slices of a view, T tokens of all views, D channels of a token.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from overread.models.blocks import (
+    AveragePool,
+    Gate,
+    GeMPool,
+    MultiSampleLinear,
+    Positions,
+    TokenMixer,
+    masked_mean,
+)
+from overread.models.encoder import Encoder, EncoderSpec, build_encoder
+from overread.models.shapes import ViewShape
+
+__all__ = ["SliceAttention", "Spec", "build"]
+
+NARROWEST_GATE = 4
+
+
+class Spec(EncoderSpec):
+    """Settings of the network.
+
+    Attributes:
+        shared: one encoder for all views (they must have as many channels), or one for each view.
+        pool: how a map becomes a token.
+        mixer: one transformer block over the tokens, or none.
+        attention_heads: of the block.
+        hidden: width of the block's inner layer.
+        width: tokens are projected to this width first; None keeps the encoder's.
+        head: "mean" of the tokens, or tokens "gated" for each target before the mean.
+        gate_divisor: the gate's inner layer has D / gate_divisor channels, 4 at least (with fewer
+            its ReLU dies now and then).
+        slice_heads: also grade each slice (for the slice loss).
+        levels: also tell which of so many sites the unit is (for the level loss); 0 = do not.
+        plane_embedding: a learnt vector tells tokens which view they come from.
+        position: how tokens learn their offset in mm.
+        dropouts: rates of multi-sample dropout before each linear head; empty = none.
+    """
+
+    shared: bool = False
+    pool: Literal["gem", "average"] = "gem"
+    mixer: Literal["transformer", "none"] = "transformer"
+    attention_heads: int = Field(8, gt=0)
+    hidden: int = Field(512, gt=0)
+    width: int | None = Field(None, gt=0)
+    head: Literal["mean", "gated"] = "mean"
+    gate_divisor: int = Field(128, gt=0)
+    slice_heads: bool = False
+    levels: int = Field(0, ge=0)
+    plane_embedding: bool = False
+    position: Literal["none", "sinusoidal", "learnt"] = "none"
+    dropouts: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+class SliceAttention(nn.Module):
+    """The network; see `build`."""
+
+    def __init__(
+        self, spec: Spec, inputs: Mapping[str, ViewShape], heads: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        self.views = tuple(inputs)
+        self.targets = tuple(heads)
+        encoders = _encoders(spec, inputs)
+        self.encoders = nn.ModuleList(encoders)
+        self.encoder_dim = encoders[0].dim
+        pool = GeMPool if spec.pool == "gem" else AveragePool
+        self.pools = nn.ModuleList(pool() for _ in self.views)
+        dim = spec.width or self.encoder_dim
+        self.project = nn.Linear(self.encoder_dim, dim) if spec.width else None
+        self.planes = nn.Parameter(torch.zeros(len(inputs), dim)) if spec.plane_embedding else None
+        self.positions = None if spec.position == "none" else Positions(dim, spec.position)
+        self.mixer = (
+            TokenMixer(dim, heads=spec.attention_heads, hidden=spec.hidden)
+            if spec.mixer == "transformer"
+            else None
+        )
+        narrow = max(NARROWEST_GATE, dim // spec.gate_divisor)
+        gated = spec.head == "gated"
+        self.gates = nn.ModuleList(Gate(dim, narrow) if gated else nn.Identity() for _ in heads)
+        self.heads = nn.ModuleList(
+            MultiSampleLinear(dim, grades, spec.dropouts) for grades in heads.values()
+        )
+        self.slice_heads = nn.ModuleList(
+            MultiSampleLinear(dim, grades, spec.dropouts)
+            for grades in heads.values()
+            if spec.slice_heads
+        )
+        self.level = MultiSampleLinear(dim, spec.levels, spec.dropouts) if spec.levels else None
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Grade a batch.
+
+        Args:
+            batch: for each view its pixels (B, S, C, H, W), "{view}.mask" (B, S), False = missing,
+                and "{view}.offsets" (B, S) in mm where positions are used.
+
+        Returns:
+            "logits.{target}" (B, grades); "slices.{target}" (B, T, grades) and "level" (B, levels)
+            where asked for. A unit without any slice gets what the biases say.
+        """
+        tokens, mask = self.tokens(batch)
+        if self.mixer is not None:
+            tokens = self.mixer(tokens, mask)
+        outputs = {}
+        for index, target in enumerate(self.targets):
+            gated = self.gates[index](tokens)
+            outputs[f"logits.{target}"] = self.heads[index](masked_mean(gated, mask))
+            if self.slice_heads:
+                outputs[f"slices.{target}"] = self.slice_heads[index](gated)
+        if self.level is not None:
+            outputs["level"] = self.level(masked_mean(tokens, mask))
+        return outputs
+
+    def tokens(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the tokens (B, T, D) of all views, zeros where missing, and their mask (B, T)."""
+        masks = [batch[f"{view}.mask"].bool() for view in self.views]
+        present = [batch[view][mask] for view, mask in zip(self.views, masks, strict=True)]
+        features = self._encode(present)
+        tokens = []
+        for index, (view, mask) in enumerate(zip(self.views, masks, strict=True)):
+            value = features[index] if self.project is None else self.project(features[index])
+            if self.planes is not None:
+                value = value + self.planes[index]
+            if self.positions is not None:
+                value = value + self.positions(batch[f"{view}.offsets"][mask].unsqueeze(0))[0]
+            scattered = value.new_zeros(mask.numel(), value.shape[-1])
+            where = mask.flatten().nonzero()[:, 0]
+            tokens.append(scattered.index_copy(0, where, value).unflatten(0, mask.shape))
+        return torch.cat(tokens, 1), torch.cat(masks, 1)
+
+    def _encode(self, present: list[Tensor]) -> list[Tensor]:
+        """Return pooled features of each view's present slices (N, C, H, W), in few passes."""
+        if len(self.encoders) == 1:
+            maps = _in_one_pass(self.encoders[0], present)
+        else:
+            maps = [
+                encoder(images) if len(images) else None
+                for encoder, images in zip(self.encoders, present, strict=True)
+            ]
+        return [
+            images.new_zeros(0, self.encoder_dim).float() if found is None else pool(found)
+            for pool, found, images in zip(self.pools, maps, present, strict=True)
+        ]
+
+
+def build(
+    spec: Spec, *, inputs: Mapping[str, ViewShape], heads: Mapping[str, int], seed: int
+) -> SliceAttention:
+    """Build the network for these views and targets.
+
+    Args:
+        spec: settings.
+        inputs: name and shape of each view, in the order of the tokens.
+        heads: {target: number of grades}.
+        seed: of the weights that are not pretrained.
+
+    Raises:
+        ValueError: if views do not fit a shared encoder, or channels do not divide into heads.
+    """
+    if not inputs or not heads:
+        raise ValueError(f"a network needs views and targets; found {dict(inputs)}, {dict(heads)}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SliceAttention(spec, inputs, heads)
+
+
+def _encoders(spec: Spec, inputs: Mapping[str, ViewShape]) -> list[Encoder]:
+    channels = {view: shape.channels for view, shape in inputs.items()}
+    if not spec.shared:
+        return [build_encoder(spec, channels=count) for count in channels.values()]
+    if len(set(channels.values())) != 1:
+        raise ValueError(f"a shared encoder needs views of as many channels; found {channels}")
+    return [build_encoder(spec, channels=next(iter(channels.values())))]
+
+
+def _in_one_pass(encoder: nn.Module, present: list[Tensor]) -> list[Tensor | None]:
+    """Encode the slices of all views, those of one size together; None where there is none."""
+    maps: list[Tensor | None] = [None] * len(present)
+    for shape in dict.fromkeys(tuple(images.shape[1:]) for images in present if len(images)):
+        chosen = [i for i, x in enumerate(present) if len(x) and tuple(x.shape[1:]) == shape]
+        together = encoder(torch.cat([present[i] for i in chosen]))
+        parts = together.split([len(present[i]) for i in chosen])
+        for index, part in zip(chosen, parts, strict=True):
+            maps[index] = part
+    return maps
