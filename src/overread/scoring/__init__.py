@@ -1,0 +1,23 @@
+"""What predictions are worth: one metric a file, intervals by subject, and floors.
+
+A metric is a module with `Spec`, `score`, `measures` and `BETTER` ("lower" or "higher"). Reads
+labels and predictions only; knows no dataset and no network.
+"""
+
+from overread.scoring.evaluate import better, compare, evaluate, metric_name
+from overread.scoring.exam import Exam, Graded, Measure, Value, join
+from overread.scoring.floors import FLOORS, floor_predictions
+
+__all__ = [
+    "FLOORS",
+    "Exam",
+    "Graded",
+    "Measure",
+    "Value",
+    "better",
+    "compare",
+    "evaluate",
+    "floor_predictions",
+    "join",
+    "metric_name",
+]

@@ -1,0 +1,60 @@
+"""Mean over true grades of the share that was recognised.
+
+Higher is better; chance is 1 / number of grades. Grades that nobody has are left out. Equals
+scikit-learn's `balanced_accuracy_score`.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overread import shelf
+from overread.records import Labels, Predictions, Rubric
+from overread.scoring.exam import (
+    Exam,
+    Graded,
+    Measure,
+    Value,
+    Weighed,
+    by_target,
+    divide,
+    join,
+    values_of,
+)
+
+__all__ = ["BETTER", "Spec", "measures", "score"]
+
+Floats = NDArray[np.float64]
+BETTER = "higher"
+
+
+class Spec(shelf.Spec):
+    """Settings.
+
+    Attributes:
+        by_site: also a value per site.
+    """
+
+    by_site: bool = True
+
+
+def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
+    """Return the mean over targets, each target, and each target at each site."""
+    exam = join(rubric, labels, predictions)
+    return values_of(measures(spec, exam), len(exam.subjects))
+
+
+def measures(spec: Spec, exam: Exam) -> list[Measure]:
+    """Return the shares as functions of the weight of each subject."""
+    return by_target(exam, _weigh, by_site=spec.by_site)
+
+
+def _weigh(one: Graded) -> Weighed:
+    grades = len(one.target.grades)
+    counts = one.confusion()
+    return lambda weights: _share((weights @ counts).reshape(-1, grades, grades))
+
+
+def _share(table: Floats) -> Floats:
+    recall = divide(np.einsum("rii->ri", table), table.sum(axis=2))
+    present = np.isfinite(recall)
+    return divide(np.where(present, recall, 0.0).sum(axis=1), present.sum(axis=1) * 1.0)

@@ -1,0 +1,82 @@
+"""Expected calibration error: how far the confidence in the chosen grade is from being right.
+
+Lower is better; 0 = of the units called with 80 % confidence, 80 % are right. Bins hold equally
+many units ("adaptive", Nixon et al. 2019) or are equally wide ("equal", Guo et al. 2017; equals
+torchmetrics' `MulticlassCalibrationError(norm="l1")`).
+
+In a bootstrap the borders of the bins stay those of the whole table.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from overread import shelf
+from overread.records import Labels, Predictions, Rubric
+from overread.scoring.exam import (
+    Exam,
+    Graded,
+    Measure,
+    Value,
+    Weighed,
+    by_target,
+    divide,
+    join,
+    values_of,
+)
+
+__all__ = ["BETTER", "Spec", "measures", "score"]
+
+Floats = NDArray[np.float64]
+BETTER = "lower"
+
+
+class Spec(shelf.Spec):
+    """Settings.
+
+    Attributes:
+        bins: at most; fewer where there are fewer units.
+        spacing: "adaptive" (equally many units a bin, ties together) or "equal" (equal width).
+        by_site: also a value per site.
+    """
+
+    bins: int = Field(default=15, ge=1)
+    spacing: Literal["adaptive", "equal"] = "adaptive"
+    by_site: bool = False
+
+
+def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
+    """Return the mean over targets, each target, and if asked each target at each site."""
+    exam = join(rubric, labels, predictions)
+    return values_of(measures(spec, exam), len(exam.subjects))
+
+
+def measures(spec: Spec, exam: Exam) -> list[Measure]:
+    """Return the errors as functions of the weight of each subject."""
+
+    def weigh(one: Graded) -> Weighed:
+        return _weigh(one, spec)
+
+    return by_target(exam, weigh, by_site=spec.by_site)
+
+
+def _weigh(one: Graded, spec: Spec) -> Weighed:
+    confidence = one.predicted.max(axis=1)
+    right = (one.predicted.argmax(axis=1) == one.grade).astype(np.float64)
+    chosen = np.searchsorted(_borders(confidence, spec), confidence, side="left")
+    inside = np.eye(spec.bins)[np.minimum(chosen, spec.bins - 1)]
+    gaps = one.per_subject(inside * (right - confidence)[:, None])
+    counts = one.per_subject(inside)
+    return lambda weights: divide(
+        np.abs(weights @ gaps).sum(axis=1), (weights @ counts).sum(axis=1)
+    )
+
+
+def _borders(confidence: Floats, spec: Spec) -> Floats:
+    """Inner borders; a bin holds its upper border."""
+    inner = np.arange(1, spec.bins) / spec.bins
+    if spec.spacing == "equal":
+        return inner
+    return np.unique(np.quantile(confidence, inner))

@@ -1,0 +1,63 @@
+"""Weighted log loss of each target: the mean of -ln(probability of the true grade).
+
+Lower is better. Rows weigh what the rubric says of their true grade. Soft truth is allowed: a row
+is then as many parts as it has grades. Equals scikit-learn's `log_loss` with sample weights.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overread import shelf
+from overread.records import Labels, Predictions, Rubric
+from overread.scoring.exam import (
+    Exam,
+    Graded,
+    Measure,
+    Value,
+    Weighed,
+    by_target,
+    divide,
+    join,
+    values_of,
+)
+
+__all__ = ["BETTER", "Spec", "measures", "score"]
+
+Floats = NDArray[np.float64]
+BETTER = "lower"
+
+
+class Spec(shelf.Spec):
+    """Settings.
+
+    Attributes:
+        weighted: use the rubric's weights; else every row weighs 1.
+        by_site: also a value per site.
+    """
+
+    weighted: bool = True
+    by_site: bool = True
+
+
+def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
+    """Return the mean over targets, each target, and each target at each site."""
+    exam = join(rubric, labels, predictions)
+    return values_of(measures(spec, exam), len(exam.subjects))
+
+
+def measures(spec: Spec, exam: Exam) -> list[Measure]:
+    """Return the losses as functions of the weight of each subject."""
+
+    def weigh(one: Graded) -> Weighed:
+        return _weigh(one, weighted=spec.weighted)
+
+    return by_target(exam, weigh, by_site=spec.by_site)
+
+
+def _weigh(one: Graded, *, weighted: bool) -> Weighed:
+    epsilon = float(np.finfo(np.float64).eps)
+    weight = np.array(one.target.weights) if weighted else np.ones(len(one.target.grades))
+    parts = one.truth * weight
+    loss = -(parts * np.log(np.clip(one.predicted, epsilon, 1.0))).sum(axis=1)
+    sums = one.per_subject(np.stack([loss, parts.sum(axis=1)], axis=1))
+    return lambda weights: divide(*(weights @ sums).T)
