@@ -1,0 +1,61 @@
+"""How pixels become inputs: planes and levels, windows, crops, batches, augmentation."""
+
+from overread.imaging.augment_spec import PRESETS, AugmentSpec
+from overread.imaging.augmenting import augment, augment_image
+from overread.imaging.batches import Batch, Crops, centre, collate, mirror, normalise
+from overread.imaging.chains import ChainReport, ChainSpec, check_chain
+from overread.imaging.curves import chain_direction, chain_spacing
+from overread.imaging.cutting import cut
+from overread.imaging.heatmaps import (
+    cells_to_pixels,
+    decode_heatmaps,
+    heatmap_radius,
+    pixels_to_cells,
+    render_heatmaps,
+)
+from overread.imaging.levels import assign_levels, crosses_segments, level_polyline
+from overread.imaging.orientation import in_plane_axes, plane_of, slice_offsets, slice_order
+from overread.imaging.pixels import StudyPixels, study_stacks
+from overread.imaging.slices import SliceSpec, resample_slices
+from overread.imaging.views import Cut, ViewSpec
+from overread.imaging.windows import WindowSpec, percentiles, stretch
+
+__all__ = [
+    "PRESETS",
+    "AugmentSpec",
+    "Batch",
+    "ChainReport",
+    "ChainSpec",
+    "Crops",
+    "Cut",
+    "SliceSpec",
+    "StudyPixels",
+    "ViewSpec",
+    "WindowSpec",
+    "assign_levels",
+    "augment",
+    "augment_image",
+    "cells_to_pixels",
+    "centre",
+    "chain_direction",
+    "chain_spacing",
+    "check_chain",
+    "collate",
+    "crosses_segments",
+    "cut",
+    "decode_heatmaps",
+    "heatmap_radius",
+    "in_plane_axes",
+    "level_polyline",
+    "mirror",
+    "normalise",
+    "percentiles",
+    "pixels_to_cells",
+    "plane_of",
+    "render_heatmaps",
+    "resample_slices",
+    "slice_offsets",
+    "slice_order",
+    "stretch",
+    "study_stacks",
+]

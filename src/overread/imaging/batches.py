@@ -1,0 +1,100 @@
+"""Crops of many units as tensors: collate, take the centre, mirror.
+
+A batch is {name: tensor}: for each view `view` (B, S, C, H, W) float, `view.mask` (B, S) bool and
+`view.offsets` (B, S) float32 mm; other keys (targets, weights) pass through untouched. Slices and
+columns keep the canonical orientation of `cutting`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from overread.imaging.views import ViewSpec
+
+__all__ = ["Batch", "Crops", "centre", "collate", "mirror", "normalise"]
+
+Batch = dict[str, Tensor]
+
+
+class Crops(Protocol):
+    """What collate reads of one unit in one view; a `Cut` is one, and so are its stored arrays."""
+
+    @property
+    def pixels(self) -> NDArray[np.float16]:
+        """(S, C, rows, columns), 0-1."""
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(S,)."""
+
+    @property
+    def offsets_mm(self) -> NDArray[np.float32]:
+        """(S,)."""
+
+
+def collate(cuts: Mapping[str, Sequence[Crops]]) -> Batch:
+    """Return a batch of stored crops, margins included, not yet normalised.
+
+    Args:
+        cuts: for each view the crops of the same units in the same order; memory maps are read
+            here and nowhere else.
+
+    Raises:
+        ValueError: if views disagree about the number of units.
+    """
+    lengths = {view: len(units) for view, units in cuts.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"all views need the same units, found these numbers of them: {lengths}")
+    batch: Batch = {}
+    for view, units in cuts.items():
+        pixels = np.stack([unit.pixels for unit in units])
+        batch[view] = torch.from_numpy(pixels).float()
+        batch[f"{view}.mask"] = torch.from_numpy(np.stack([unit.mask for unit in units]))
+        batch[f"{view}.offsets"] = torch.from_numpy(
+            np.stack([unit.offsets_mm for unit in units]).astype(np.float32)
+        )
+    return batch
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Map 0-1 to -1-1, what all networks get."""
+    return pixels.mul(2).sub_(1)
+
+
+def window(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the centre rows and columns of (..., rows, columns), without interpolation."""
+    top = (pixels.shape[-2] - size[0]) // 2
+    left = (pixels.shape[-1] - size[1]) // 2
+    return pixels[..., top : top + size[0], left : left + size[1]]
+
+
+def centre(batch: Batch, views: Mapping[str, ViewSpec]) -> Batch:
+    """Return the batch for evaluation: the centre window of each crop, normalised."""
+    result = dict(batch)
+    for name, view in views.items():
+        if name in batch:
+            result[name] = normalise(window(batch[name].float(), view.pixels))
+    return result
+
+
+def mirror(batch: Batch, views: Mapping[str, ViewSpec]) -> Batch:
+    """Return the batch of the patients' mirror images; targets are the caller's to swap.
+
+    Sagittal slices are read backwards and change sides; axial, coronal and photographic images
+    are turned about the vertical. Works before and after `centre` and `augment`, bit for bit.
+    """
+    result = dict(batch)
+    for name, view in views.items():
+        if name not in batch:
+            continue
+        if view.plane == "sagittal":
+            result[name] = batch[name].flip(1)
+            result[f"{name}.mask"] = batch[f"{name}.mask"].flip(1)
+            result[f"{name}.offsets"] = -batch[f"{name}.offsets"].flip(1)
+        else:
+            result[name] = batch[name].flip(-1)
+    return result
