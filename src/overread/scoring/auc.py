@@ -21,7 +21,7 @@ from overread.scoring.exam import (
     join,
     values_of,
 )
-from overread.scoring.ranks import in_chunks
+from overread.scoring.ranks import Ranking, in_chunks
 
 __all__ = ["BETTER", "Spec", "measures", "score"]
 
@@ -58,17 +58,16 @@ def _weigh(one: Graded) -> Weighed:
 
 
 def _area(one: Graded, grade: int) -> Weighed:
-    chance = one.predicted[:, grade]
-    order = np.argsort(chance, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(chance[order]) > 0]) if len(one) else order
-    subject = one.subject[order]
-    positive = (one.grade[order] == grade).astype(np.float64)
+    ranking = Ranking.of(one.predicted[:, grade])
+    subject = one.subject[ranking.order]
+    positive = np.flatnonzero(one.grade[ranking.order] == grade)
 
     def area(weights: Floats) -> Floats:
+        """Mann-Whitney: mid-ranks of the positives, less those among themselves."""
         units = weights[:, subject]
-        yes = np.add.reduceat(units * positive, starts, axis=1)
-        no = np.add.reduceat(units * (1 - positive), starts, axis=1)
-        won = (yes * (np.cumsum(no, axis=1) - no / 2)).sum(axis=1)
-        return divide(won, yes.sum(axis=1) * no.sum(axis=1))
+        yes = units[:, positive]
+        won = np.einsum("ru,ru->r", ranking.middle(units)[:, positive], yes)
+        num_yes = yes.sum(axis=1)
+        return divide(won - num_yes**2 / 2, num_yes * (units.sum(axis=1) - num_yes))
 
     return in_chunks(area, len(one))

@@ -1,8 +1,8 @@
 """Expected calibration error: how far the confidence in the chosen grade is from being right.
 
 Lower is better; 0 = of the units called with 80 % confidence, 80 % are right. Bins hold equally
-many units ("adaptive", Nixon et al. 2019) or are equally wide ("equal", Guo et al. 2017; equals
-torchmetrics' `MulticlassCalibrationError(norm="l1")`).
+many units ("adaptive", Nixon et al. 2019) or are equally wide ("equal", Guo et al. 2017). Equals
+the mean gap of scikit-learn's `calibration_curve`, each bin weighing as many units as it holds.
 
 In a bootstrap the borders of the bins stay those of the whole table.
 """

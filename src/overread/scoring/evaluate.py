@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from overread.records import Folds, Labels, Predictions, RecordError, Rubric, Scores
-from overread.scoring.exam import Measure, join
+from overread.scoring.exam import Exam, Measure, join
 from overread.scoring.floors import FLOORS, floor_predictions
 from overread.shelf import Named, settings_of
 
@@ -65,10 +65,11 @@ def evaluate(
     for name in FLOORS if floors else ():
         if name != "floor:weighted_prior_per_site" or _is_weighted(rubric):
             tables[name] = floor_predictions(name, rubric, labels, folds)
+    exams = {name: join(rubric, labels, table, subjects=subjects) for name, table in tables.items()}
     rows = []
     for named in metrics:
-        for predictor, table in tables.items():
-            found = _measures(named, rubric, labels, table, subjects)
+        for predictor, exam in exams.items():
+            found = _measures(named, exam)
             rows += [_row(predictor, named, one, one.weighed(draws)) for one in found]
     return _scores(rows)
 
@@ -100,19 +101,15 @@ def compare(
         raise RecordError(_nothing(first) + " by both predictors")
     draws = _draws(len(subjects), bootstrap, seed)
     name = " - ".join(str(table.frame["predictor"][0]) for table in predictions)
+    exams = [join(rubric, labels, table, subjects=subjects) for table in predictions]
     rows = []
     for named in metrics:
         left, right = (
-            {
-                (one.target, one.slice): one
-                for one in _measures(named, rubric, labels, table, subjects)
-            }
-            for table in predictions
+            {(one.target, one.slice): one for one in _measures(named, exam)} for exam in exams
         )
-        for key, one in left.items():
-            if key in right:
-                difference = one.weighed(draws) - right[key].weighed(draws)
-                rows.append(_row(name, named, one, difference))
+        for key in [key for key in left if key in right]:
+            difference = left[key].weighed(draws) - right[key].weighed(draws)
+            rows.append(_row(name, named, left[key], difference))
     return _scores(rows)
 
 
@@ -159,11 +156,9 @@ def _draws(num_subjects: int, bootstrap: int, seed: int) -> Floats:
     return np.concatenate([np.ones((1, num_subjects)), counts.astype(np.float64)])
 
 
-def _measures(
-    named: Named, rubric: Rubric, labels: Labels, table: Predictions, subjects: list[str]
-) -> list[Measure]:
+def _measures(named: Named, exam: Exam) -> list[Measure]:
     module, spec = settings_of("overread.scoring", named)
-    found: list[Measure] = module.measures(spec, join(rubric, labels, table, subjects=subjects))
+    found: list[Measure] = module.measures(spec, exam)
     return found
 
 

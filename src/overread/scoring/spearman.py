@@ -21,13 +21,13 @@ from overread.scoring.exam import (
     join,
     values_of,
 )
-from overread.scoring.ranks import in_chunks, weighted_ranks
+from overread.scoring.ranks import Ranking, in_chunks
 
 __all__ = ["BETTER", "Spec", "measures", "score"]
 
 Floats = NDArray[np.float64]
 BETTER = "higher"
-CONSTANT = 1e-9  # relative spread of ranks that is rounding noise
+CONSTANT = 1e-20
 
 
 class Spec(shelf.Spec):
@@ -52,23 +52,23 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
 
 
 def _weigh(one: Graded) -> Weighed:
-    expected = one.predicted @ np.arange(len(one.target.grades), dtype=np.float64)
+    grades = len(one.target.grades)
     # Rounding must not break ties that the predictor made.
-    predicted = weighted_ranks(np.round(expected, 12))
-    true = weighted_ranks(one.grade.astype(np.float64))
+    ranking = Ranking.of(np.round(one.predicted @ np.arange(grades, dtype=np.float64), 12))
+    subject, grade = one.subject[ranking.order], one.grade[ranking.order]
+    members = [np.flatnonzero(grade == index) for index in range(grades)]
 
     def correlation(weights: Floats) -> Floats:
-        units = weights[:, one.subject]
-        return _pearson(predicted(units), true(units), units)
+        units = weights[:, subject]
+        middle = ranking.middle(units)
+        middle -= units.sum(axis=1, keepdims=True) / 2
+        mass = np.stack([units[:, index].sum(axis=1) for index in members], axis=1)
+        true = np.cumsum(mass, axis=1) - mass / 2 - mass.sum(axis=1, keepdims=True) / 2
+        weighted = units * middle
+        sums = np.stack([weighted[:, index].sum(axis=1) for index in members], axis=1)
+        spread = np.einsum("ru,ru->r", weighted, middle) * (mass * true**2).sum(axis=1)
+        # Ranks grow with the number of units; below this share a spread is rounding noise.
+        spread[spread < CONSTANT * mass.sum(axis=1) ** 6] = 0.0
+        return divide((sums * true).sum(axis=1), np.sqrt(spread))
 
     return in_chunks(correlation, len(one))
-
-
-def _pearson(left: Floats, right: Floats, units: Floats) -> Floats:
-    total = units.sum(axis=1, keepdims=True)
-    scale = np.where(total > 0, total, 1.0)
-    left = (left - (left * units).sum(axis=1, keepdims=True) / scale) / scale
-    right = (right - (right * units).sum(axis=1, keepdims=True) / scale) / scale
-    spread = np.sqrt((units * left**2).sum(axis=1) * (units * right**2).sum(axis=1))
-    spread = np.where(spread > CONSTANT * scale[:, 0], spread, 0.0)
-    return divide((units * left * right).sum(axis=1), spread)
