@@ -1,0 +1,8 @@
+"""Datasets, one a file: a folder becomes studies, labels, true points and a rubric.
+
+A dataset is a module with `Spec`, `rubric`, `read`, `open_studies`, `sites` and `forge`.
+"""
+
+from overread.datasets.dataset import Dataset, DatasetError, NotForgeableError
+
+__all__ = ["Dataset", "DatasetError", "NotForgeableError"]

@@ -1,0 +1,83 @@
+"""DICOM folders laid out as {study}/{series}/{instance}.dcm: the folders give the names.
+
+Reading itself is imaging's; this only finds the folder, hands roles over and names studies.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from overread.imaging import Progress, Reading, read_studies
+from overread.records import Finding, Series, Study
+
+__all__ = ["read_named_studies"]
+
+
+def read_named_studies(
+    path: Path, images: Path, *, roles: Mapping[str, str], on_progress: Progress | None = None
+) -> Reading:
+    """Read the studies below `path`, each named like its folder in `images`.
+
+    Series are named like their folder as well. A study whose files do not lie in
+    {images}/{study}/{series} keeps the names that imaging gave it.
+
+    Args:
+        path: what to read: `images`, or one study in it.
+        images: the folder whose folders are studies.
+        roles: {series folder: role}, over what the headers tell.
+        on_progress: called with stage, done, total.
+    """
+    reading = read_studies(path, roles=roles, on_progress=on_progress)
+    groups: dict[str, list[Study]] = defaultdict(list)
+    names: dict[str | None, str] = {}
+    for study in reading.studies:
+        name = _folder_of(study, images) or study.id
+        groups[name].append(study)
+        names[study.id] = name
+        names[study.uid] = name
+    merged = [_merge(name, group) for name, group in groups.items()]
+    findings = [replace(one, study=names.get(one.study, one.study)) for one in reading.findings]
+    split = [_split_finding(name, group) for name, group in groups.items() if len(group) > 1]
+    return replace(reading, studies=tuple(merged), findings=(*findings, *split))
+
+
+def _folder_of(study: Study, images: Path) -> str | None:
+    tops = set()
+    for series in study.series:
+        for frame in series.frames:
+            parts = _below(frame.path, images)
+            if len(parts) != 3:
+                return None
+            tops.add(parts[0])
+    return tops.pop() if len(tops) == 1 else None
+
+
+def _below(path: Path, images: Path) -> Sequence[str]:
+    return path.relative_to(images).parts if path.is_relative_to(images) else ()
+
+
+def _merge(name: str, group: Sequence[Study]) -> Study:
+    """Several StudyInstanceUIDs in one study folder are one study: the dataset says so."""
+    first = group[0]
+    # Without a PatientID the subject is the study itself, and then it is called by its folder.
+    subject = name if first.subject in (first.uid, first.id) else first.subject
+    series = [one for study in group for one in study.series]
+    named = [_named(one) for one in series]
+    unique = len({one.id for one in named}) == len(named)
+    return Study(name, first.uid, subject, tuple(named if unique else series))
+
+
+def _named(series: Series) -> Series:
+    folders = {frame.path.parent.name for frame in series.frames}
+    return replace(series, id=folders.pop()) if len(folders) == 1 else series
+
+
+def _split_finding(name: str, group: Sequence[Study]) -> Finding:
+    return Finding(
+        "study_uids_differ",
+        "repaired",
+        f"folder of study {name} holds {len(group)} StudyInstanceUIDs, expected one; they are "
+        "read as one study, as the folder says; check that nothing was copied into it",
+        study=name,
+    )
