@@ -15,6 +15,7 @@ from overread.phantoms.sampling import F64, Frame
 from overread.phantoms.severity import Severity
 
 FIRST_DISC, LAST_DISC = -4, 7
+SACRUM = 4 - FIRST_DISC  # place of S1 among the vertebrae
 _DISCS = np.arange(FIRST_DISC, LAST_DISC + 1)
 _TABLE_STEPS = 64  # table entries per level
 
@@ -22,20 +23,20 @@ _TABLE_STEPS = 64  # table entries per level
 _DISC_HEIGHT = np.array([5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5, 11.5, 10.5, 3.2, 2.0, 1.5])
 _DISC_PITCH = np.radians([-4, -7, -10, -12, -12, -9, -3, 7, 27, 42, 53, 56])
 _DISC_HALF_WIDTH = np.array([15, 16, 18, 19.5, 21, 22, 23, 24, 24.5, 19, 14, 11])
-_DISC_HALF_DEPTH = np.array([13, 14, 14.5, 15, 15.5, 16.5, 17, 17.5, 17, 11.5, 8.5, 7])
+_DISC_HALF_DEPTH = np.array([13.5, 14.5, 15.2, 16, 16.8, 17.6, 18.2, 18.6, 18, 12, 8.5, 7])
 # By vertebra T10 ... S3.
 _BODY_HEIGHT = np.array([21, 22, 23.5, 25, 26, 27, 27.5, 27.5, 28, 24, 20])
 
 # Half sizes of the bony canal and the thecal sac, and the canal's distance behind the disc.
 _CANAL_HALF_WIDTH = np.array([9, 9, 10, 11, 11.5, 12, 12.5, 13, 13.5, 12, 9, 6])
 _CANAL_HALF_DEPTH = np.array([7.5, 7.5, 8, 8.5, 8.8, 8.8, 8.8, 9, 9, 7, 4.5, 3])
-_SAC_HALF_WIDTH = np.array([7, 7, 7.5, 8.2, 8.8, 9.0, 9.2, 9.2, 8.2, 5.2, 0.1, 0.1])
+_SAC_HALF_WIDTH = np.array([7, 7, 7.5, 8.4, 9.2, 9.6, 9.8, 9.8, 8.6, 5.2, 0.1, 0.1])
 _SAC_HALF_DEPTH = np.array([6.2, 6.2, 6.6, 7.2, 7.5, 7.5, 7.4, 7.2, 6.4, 4.2, 0.1, 0.1])
 
 # Share of the healthy area left at depth 0, 1/3, 1/2, 2/3 and 1: grades part at 0.66 and 0.36.
 _DEPTH_KNOTS = (0.0, 1 / 3, 1 / 2, 2 / 3, 1.0)
 _SAC_AREA = (1.0, 0.68, 0.50, 0.35, 0.12)
-_FORAMEN_SIZE = (1.0, 0.80, 0.62, 0.45, 0.15)
+_FORAMEN_SIZE = (1.0, 0.76, 0.53, 0.33, 0.08)
 _RECESS_SIZE = (1.0, 0.75, 0.55, 0.34, 0.04)
 _READER_NOISE = 0.045  # depth as drawn differs from depth as graded by this much (1 sigma)
 _NARROWING_REACH = 0.19  # levels; about 7 mm above and below the disc
@@ -86,6 +87,8 @@ class Vertebra:
     canal_half_width: float
     canal_half_depth: float
     spur: float
+    spinous_length: float
+    spinous_height: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Canal:
         shift: how far the opening's centre is pushed back by a narrowing.
         half_width: bony canal, healthy.
         half_depth: bony canal, healthy.
-        opening: scale of (width, depth) of what is left open, (n, 2).
+        opening: scale of (left width, right width, depth) of what is left open, (n, 3).
         sac_half: half (left width, right width, depth) of the sac as drawn, (n, 3).
         disc_wall: 1 at disc levels, 0 between, for ligament and annulus.
         recess: size of the (left, right) recess, 0 where there is none, (n, 2).
@@ -202,8 +205,9 @@ def build_spine(rng: np.random.Generator, severity: Severity) -> Spine:
     canal = _build_canal(rng, shapes, levels, size)
     worn = np.maximum(degeneration[:-1], degeneration[1:])
     spurs = np.maximum(0.0, worn - 0.35) * rng.uniform(1.0, 5.0, len(worn))
+    details = np.column_stack([spurs, _draw_spinous(rng, size)])
     vertebrae = tuple(
-        _vertebra(shapes, canal, i, body_frames[i], spurs[i]) for i in range(len(body_frames))
+        _vertebra(shapes, canal, i, body_frames[i], details[i]) for i in range(len(body_frames))
     )
     return Spine(discs, vertebrae, canal, levels, size)
 
@@ -282,6 +286,14 @@ def _place(shapes: _Shapes, axes: F64) -> tuple[list[Frame], list[Frame]]:
     return discs, bodies
 
 
+def _draw_spinous(rng: np.random.Generator, size: float) -> F64:
+    """Draw half lengths and half heights of the spinous processes, (11, 2), mm."""
+    length = np.array([14, 14, 14, 14.5, 15.5, 16, 16, 15, 11.5, 6, 4])
+    height = np.array([7, 7, 8, 10, 11, 11.5, 11.5, 10.5, 8, 6, 4])
+    typical = np.stack([length, height], -1)
+    return size * typical * rng.normal(1.0, 0.08, typical.shape)
+
+
 def _build_canal(
     rng: np.random.Generator, shapes: _Shapes, levels: tuple[Level, ...], size: float
 ) -> Canal:
@@ -292,7 +304,7 @@ def _build_canal(
         return np.interp(at, _DISCS, values)
 
     half_depth = roomy * along(_CANAL_HALF_DEPTH)
-    opening, shift = np.ones((len(at), 2)), np.zeros(len(at))
+    opening, shift = np.ones((len(at), 3)), np.zeros(len(at))
     sac = roomy * np.stack([along(_SAC_HALF_WIDTH)] * 2 + [along(_SAC_HALF_DEPTH)], -1)
     sac *= (1 + 0.05 * np.cos(2 * np.pi * (at - 0.5)))[:, None]
     sac *= np.clip((5.6 - at) / 0.7, 0.01, 1)[:, None]
@@ -301,9 +313,11 @@ def _build_canal(
         near = np.exp(-(((at - level) / _NARROWING_REACH) ** 2))
         width = 1 - near * (1 - drawn.sac_area**0.36)
         depth = 1 - near * (1 - drawn.sac_area**0.64)
-        opening *= np.stack([width, depth], -1)
+        opening *= np.stack([width, width, depth], -1)
+        closed = 1 - np.asarray(drawn.recess)
+        opening[:, :2] *= 1 - 0.36 * near[:, None] * closed
         sac *= np.stack([width, width, depth], -1)
-        sac[:, :2] *= 1 - 0.22 * near[:, None] * (1 - np.asarray(drawn.recess))
+        sac[:, :2] *= 1 - 0.26 * near[:, None] * closed
         shift += half_depth * (1 - depth) * (2 * drawn.bulge - 1)
         recess += np.exp(-(((at - level) / 0.26) ** 4))[:, None] * np.asarray(drawn.recess)
     body_gap = along(0.86 * shapes.half_depth) + 2.2
@@ -321,7 +335,7 @@ def _build_canal(
     )
 
 
-def _vertebra(shapes: _Shapes, canal: Canal, index: int, frame: Frame, spur: float) -> Vertebra:
+def _vertebra(shapes: _Shapes, canal: Canal, index: int, frame: Frame, details: F64) -> Vertebra:
     level = float(_DISCS[index]) + 0.5
     entry = canal.index(level)
     return Vertebra(
@@ -332,5 +346,7 @@ def _vertebra(shapes: _Shapes, canal: Canal, index: int, frame: Frame, spur: flo
         half_depth=(float(shapes.half_depth[index]), float(shapes.half_depth[index + 1])),
         canal_half_width=float(canal.half_width[entry]),
         canal_half_depth=float(canal.half_depth[entry]),
-        spur=float(spur),
+        spur=float(details[0]),
+        spinous_length=float(details[1]),
+        spinous_height=float(details[2]),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from overread.phantoms.sampling import F32, SlicePlane, Window
+from overread.phantoms.sampling import F32, SlicePlane, Texture, Window
 from overread.phantoms.tissue import BRIGHTNESS, Contrast
 
 
@@ -26,6 +26,13 @@ class Canvas:
         self.contrasts = tuple(contrasts)
         self.images = tuple(np.zeros(plane.shape, np.float32) for _ in self.contrasts)
         self.soft_mm = max(plane.spacing) * 1.15
+        self._fields: dict[int, F32] = {}
+
+    def texture(self, texture: Texture, window: Window) -> F32:
+        """Return a texture on a window; each is sampled once for the whole slice."""
+        if id(texture) not in self._fields:
+            self._fields[id(texture)] = texture.on(self.plane, self.plane.whole())
+        return self._fields[id(texture)][window]
 
     def paint(
         self, window: Window, coverage: F32, tissue: str, *, texture: F32 | None = None

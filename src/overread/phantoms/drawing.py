@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from overread.phantoms.anatomy import Spine, build_spine
+from overread.phantoms.canal import Roots, draw_roots, paint_canal
 from overread.phantoms.canvas import Canvas
+from overread.phantoms.foramina import paint_foramina
 from overread.phantoms.forged_study import ForgedSeries, ForgedSlice, ForgedStudy, LabelledPoint
-from overread.phantoms.neural_space import Roots, draw_roots, paint_canal, paint_foramina
 from overread.phantoms.sampling import F64, SlicePlane
 from overread.phantoms.scanner import Protocol, Session, draw_session, expose
 from overread.phantoms.severity import LEVELS, Severity, draw_severity

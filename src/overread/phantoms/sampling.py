@@ -134,6 +134,23 @@ def rounded(x: F32, y: F32, *, square: float = 1.0) -> F32:
     return np.sqrt(np.sqrt(fourth))
 
 
+def bounds(mask: F32) -> Window | None:
+    """Return the window that holds all true pixels of a mask, or None if there are none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def shifted(inner: Window, outer: Window) -> Window:
+    """Return a window that was counted inside another one in the image's own indices."""
+    rows, columns = outer[0].start, outer[1].start
+    return (
+        slice(inner[0].start + rows, inner[0].stop + rows),
+        slice(inner[1].start + columns, inner[1].stop + columns),
+    )
+
+
 def coarse_steps(size: int, step: int) -> tuple[F64, F32]:
     """Return coarse sample positions on 0..size-1 and the (size, coarse) linear interpolation."""
     count = max(2, -(-(size - 1) // step) + 1)

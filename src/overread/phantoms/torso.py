@@ -14,6 +14,7 @@ from overread.phantoms.sampling import (
     F64,
     Texture,
     Window,
+    bounds,
     coarse_steps,
     cover,
     draw_texture,
@@ -66,9 +67,9 @@ def draw_torso(rng: np.random.Generator, spine: Spine) -> Torso:
         fatty_muscle=float(rng.beta(1.5, 2.5)),
         heights=heights,
         course=course,
-        streaks=draw_texture(rng, finest_mm=3, coarsest_mm=11, stretch=(1, 1, 6)),
+        streaks=draw_texture(rng, finest_mm=4, coarsest_mm=17, stretch=(1, 1, 5), num_waves=40),
         bowel=draw_texture(rng, finest_mm=18, coarsest_mm=60, num_waves=36),
-        fine=draw_texture(rng, finest_mm=3, coarsest_mm=9),
+        fine=draw_texture(rng, finest_mm=3, coarsest_mm=14, num_waves=40),
     )
 
 
@@ -98,73 +99,116 @@ def paint_torso(canvas: Canvas, torso: Torso) -> None:
     half = (torso.rear + torso.front) / 2
     radius = rounded(left / np.float32(torso.half_width), (back - middle) / np.float32(half))
     depth = (1 - radius) * np.float32(half)
+    behind = back > 0
     # A groove over the spinous processes.
-    depth -= 5 * np.exp(-((left / 16) ** 2)) * (back > 0)
+    depth -= 5 * np.exp(-((left / 16) ** 2)) * behind
     soft = canvas.soft_mm
-    grain = 1 + 0.05 * torso.fine.on(canvas.plane, window)
+    grain = canvas.texture(torso.fine, window)
     canvas.paint(window, cover(depth, soft), "skin")
-    canvas.paint(window, cover(depth - 2.0, soft), "fat", texture=grain)
-    wall = depth - torso.fat * np.where(back > 0, np.float32(1.0), np.float32(0.8))
-    _paint_abdomen(canvas, window, torso, (left, back, up), wall)
-    _paint_muscles(canvas, window, torso, (left, back, up), wall)
-    _paint_vessels(canvas, window, (left, back, up))
+    canvas.paint(window, cover(depth - 2.0, soft), "fat", texture=1 + 0.035 * grain)
+    wall = depth - np.float32(torso.fat) * np.where(behind, np.float32(1.0), np.float32(0.8))
+    place = _Place(window, left, back, up, wall)
+    rear = back > -18
+    for paint, where in ((_paint_abdomen, ~rear | (left > 75)), (_paint_muscles, rear)):
+        part = bounds(where & (wall > -3))
+        if part is not None:
+            paint(canvas, torso, place.cut(part))
+    _paint_vessels(canvas, place)
 
 
-def _paint_abdomen(
-    canvas: Canvas, window: Window, torso: Torso, place: tuple[F32, F32, F32], wall: F32
-) -> None:
-    left, back, _ = place
-    soft = canvas.soft_mm
-    canvas.paint(window, cover(wall, soft), "muscle")
-    cavity = cover(wall - 11, soft) * cover(8 - back, soft)
-    folds = torso.bowel.on(canvas.plane, window)
-    grain = 1 + 0.12 * torso.fine.on(canvas.plane, window)
-    canvas.paint(window, cavity, "fat", texture=1 - 0.06 * folds)
-    loops = cover(np.abs(folds) - 0.55, 0.25) * cover(-24 - back, 8.0)
-    canvas.paint(window, cavity * loops, "bowel", texture=grain * (1 + 0.2 * folds))
-    gas = cover(np.abs(folds) - 1.7, 0.2) * cover(-40 - back, 8.0)
-    canvas.paint(window, cavity * gas, "vessel")
-    _ = left
+@dataclass(frozen=True)
+class _Place:
+    """Pixels relative to the spine's course, and their depth below the subcutaneous fat, mm."""
+
+    window: Window
+    left: F32
+    back: F32
+    up: F32
+    wall: F32
+
+    def cut(self, part: Window) -> "_Place":
+        """Return a part of it."""
+        fields = (field[part] for field in (self.left, self.back, self.up, self.wall))
+        return _Place(part, *fields)
 
 
-def _paint_muscles(
-    canvas: Canvas, window: Window, torso: Torso, place: tuple[F32, F32, F32], wall: F32
-) -> None:
-    left, back, up = place
-    soft = canvas.soft_mm
-    streaks = torso.streaks.on(canvas.plane, window)
-    apart = np.abs(left)
-    low = np.clip((40 - up) / 120, 0, 1)
-    psoas = rounded(
-        (apart - 27 - 11 * low) / (8 + 12 * low), (back - 4) / (12 + 8 * low), square=2.0
+def _paint_abdomen(canvas: Canvas, torso: Torso, place: _Place) -> None:
+    """Paint the abdominal wall, and bowel loops in front of the great vessels."""
+    window, soft, back = place.window, canvas.soft_mm, place.back
+    grain = canvas.texture(torso.fine, window)
+    ring = cover(place.wall, soft) * cover(11 - place.wall, soft) * cover(14 - back, 6.0)
+    canvas.paint(window, ring, "muscle")
+    folds = canvas.texture(torso.bowel, window)
+    haze = 1 - 0.05 * np.clip(folds, -2, 2)
+    front = cover(place.wall - 12, soft) * cover(
+        -20 - back + 7 * folds - 16 * np.exp(-((place.left / 24) ** 2)), 5.0
     )
-    canvas.paint(window, cover((1 - psoas) * 10, soft), "muscle", texture=1 + 0.07 * streaks)
-    # Erector spinae and multifidus, in their fascia; fat between the two and at the midline.
-    bulk = rounded((apart - 34) / 36, (back - 44) / np.float32(0.5 * torso.rear), square=1.0)
-    inside = np.minimum((1 - bulk) * 22, wall - 1)
-    texture = 1 + 0.12 * streaks
-    canvas.paint(window, cover(inside + 1.5, soft) * cover(back - 12, soft), "fat")
-    muscle = cover(inside, soft) * cover(back - 14, soft)
-    canvas.paint(window, muscle, "muscle", texture=texture)
-    share = 0.25 + 0.75 * torso.fatty_muscle
-    fatty = cover(streaks - np.float32(2.1 - 1.7 * share), 0.8)
-    fatty += 0.55 * share * np.exp(-(((apart - 24 - 0.15 * back) / 2.2) ** 2))
+    canvas.paint(window, front * np.float32(0.45), "organ", texture=haze)
+    loops = front * cover(folds + np.float32(0.15), 0.30)
+    canvas.paint(window, loops * np.float32(0.9), "bowel", texture=1 + 0.13 * grain + 0.25 * haze)
+    gas = front * cover(folds - np.float32(1.8), 0.5)
+    canvas.paint(window, gas * np.float32(0.9), "vessel")
+    lumen = front * cover(folds - np.float32(0.55), 0.5) * cover(np.float32(1.1) - folds, 0.3)
+    canvas.paint(window, lumen * np.float32(0.5), "fluid", texture=1 + 0.2 * grain)
+
+
+def _paint_muscles(canvas: Canvas, torso: Torso, place: _Place) -> None:
+    window, soft = place.window, canvas.soft_mm
+    left, back, wall = place.left, place.back, place.wall
+    streaks = canvas.texture(torso.streaks, window)
+    apart = np.abs(left)
+    low = np.clip((45 - place.up) / 120, 0, 1)
+    psoas = rounded(
+        (apart - 29 - 10 * low) / (9 + 11 * low), (back - 5) / (12 + 8 * low), square=2.0
+    )
+    canvas.paint(window, cover((1 - psoas) * 10, soft), "muscle", texture=1 + 0.08 * streaks)
+    quadratus = rounded((apart - 60) / 15, (back - 20 - 0.12 * (60 - apart)) / 8.5, square=2.0)
+    flank = cover((1 - quadratus) * 8, soft) * cover(wall - 1, soft)
+    canvas.paint(window, flank, "muscle", texture=1 + 0.08 * streaks)
+    _paint_back_muscles(canvas, torso, place, apart, streaks)
+
+
+def _paint_back_muscles(
+    canvas: Canvas, torso: Torso, place: _Place, apart: F32, streaks: F32
+) -> None:
+    """Paint erector spinae and multifidus with fat between them, and the fascia over them."""
+    window, soft = place.window, canvas.soft_mm
+    left, back, wall = place.left, place.back, place.wall
+    rear = np.float32(torso.rear - torso.fat)
+    middle = np.float32(0.5) * (rear + 20) + np.float32(0.10) * (36 - apart)
+    half = np.float32(0.5) * (rear - 16)
+    bulk = rounded((apart - 33) / 37, (back - middle) / half, square=1.3)
+    inside = np.minimum((1 - bulk) * half, wall - 0.5)
+    muscle = cover(inside, soft)
+    canvas.paint(window, muscle, "muscle", texture=1 + 0.13 * streaks)
+    share = np.float32(0.15 + 0.85 * torso.fatty_muscle)
+    lower = np.clip((20 - place.up) / 160, 0, 1)
+    deep = np.clip(1.2 - 0.5 * apart / 20, 0, 0.7) + 0.5 * lower
+    fatty = cover(streaks - (np.float32(2.3) - share * (1.1 + deep)), 1.3)
+    cleft = np.abs(apart - 25 - 0.18 * (back - 40) - 2.2 * streaks)
+    fatty += (0.25 + 0.5 * share) * np.exp(-((cleft / 1.5) ** 2)) * cover(back - 32, 8.0)
     canvas.paint(window, muscle * np.clip(fatty, 0, 0.9), "fat")
-    between = np.exp(-((left / 4.5) ** 2)) * cover(back - 22, soft) * cover(wall - 2, soft)
-    canvas.paint(window, between * np.float32(0.9), "muscle", texture=1.5 + 0.5 * streaks)
-    fascia = np.exp(-((inside / 1.1) ** 2)) * cover(back - 20, soft) * (wall > -3)
-    canvas.paint(window, np.float32(0.7) * fascia, "ligament")
+    midline = np.exp(-((left / 3.6) ** 2)) * cover(back - 24, soft) * cover(wall - 1.5, soft)
+    canvas.paint(window, midline * np.float32(0.9), "muscle", texture=1.55 + 0.45 * streaks)
+    fascia = np.exp(-(((wall - 0.5) / 0.9) ** 2)) * cover(back - 24, 6.0) * cover(72 - apart, 12.0)
+    canvas.paint(window, np.float32(0.75) * fascia, "ligament")
 
 
-def _paint_vessels(canvas: Canvas, window: Window, place: tuple[F32, F32, F32]) -> None:
-    left, back, up = place
-    soft = canvas.soft_mm
-    split = np.clip((-45 - up) / 60, 0, 1)
-    for side, tissue, radius in ((1, "vessel", 8.5), (-1, "slow_blood", 9.5)):
+def _paint_vessels(canvas: Canvas, place: _Place) -> None:
+    """Paint aorta and vena cava; both part at L4."""
+    window, soft = place.window, canvas.soft_mm
+    part = bounds((place.back < -8) & (place.back > -56) & (np.abs(place.left) < 44))
+    if part is None:
+        return
+    place = place.cut(part)
+    window = place.window
+    split = np.clip((-38 - place.up) / 70, 0, 1)
+    apart = 17 * split + 3 * np.sqrt(split)
+    for side, tissue, radius in ((1, "vessel", 8.0), (-1, "slow_blood", 9.0)):
         for branch in (1, -1):
-            x = left - side * 11 - branch * 16 * split
-            size = np.float32(radius) * (1 - 0.3 * (split > 0))
-            y = back + 30 - 8 * split
+            x = place.left - side * 11 - branch * apart
+            size = np.float32(radius) * (1 - 0.35 * np.clip(split * 5, 0, 1))
+            y = place.back + 30 - 6 * split
             inside = size - np.sqrt(x * x + y * y)
-            canvas.paint(window, cover(inside + 1, soft), "ligament")
+            canvas.paint(window, cover(inside + 1, soft) * np.float32(0.8), "ligament")
             canvas.paint(window, cover(inside, soft), tissue)

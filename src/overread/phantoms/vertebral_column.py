@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overread.phantoms.anatomy import Disc, Spine, Vertebra
+from overread.phantoms.anatomy import SACRUM, Disc, Spine, Vertebra
 from overread.phantoms.canvas import Canvas
 from overread.phantoms.sampling import F32, Frame, Texture, Window, cover, draw_texture, rounded
 
@@ -97,8 +97,8 @@ def _paint_body(
     tall = half - hollow - np.abs(up)
     inside = np.minimum(edge, tall)
     canvas.paint(window, cover(inside + 0.5, canvas.soft_mm), "bone")
-    texture = 1 + 0.09 * look.marrow.on(canvas.plane, window)
-    texture += 0.07 * look.fine.on(canvas.plane, window)
+    texture = 1 + 0.11 * canvas.texture(look.marrow, window)
+    texture += 0.10 * canvas.texture(look.fine, window)
     marrow = cover(inside - np.float32(_CORTEX_MM - 0.5), canvas.soft_mm)
     canvas.paint(window, marrow, "marrow", texture=texture)
     canvas.paint(window, marrow * np.float32(0.5 * look.marrow_fat), "fatty_marrow")
@@ -114,16 +114,16 @@ def _paint_body(
 
 def paint_arches(canvas: Canvas, spine: Spine, look: Look) -> None:
     """Paint pedicles, transverse processes, laminae and spinous processes."""
-    for vertebra in spine.vertebrae:
+    _paint_sacrum(canvas, spine.vertebrae[SACRUM:], look)
+    for vertebra in spine.vertebrae[:SACRUM]:
         _paint_pedicles(canvas, vertebra, look)
-        if vertebra.level < 4:
-            _paint_lamina(canvas, vertebra, look)
+        _paint_lamina(canvas, vertebra, look)
 
 
 def _bone(canvas: Canvas, window: Window, inside: F32, look: Look) -> None:
-    canvas.paint(window, cover(inside + np.float32(0.4), canvas.soft_mm), "bone")
-    texture = 1 + 0.10 * look.fine.on(canvas.plane, window)
-    inner = cover(inside - np.float32(0.8), canvas.soft_mm)
+    canvas.paint(window, cover(inside + np.float32(0.3), canvas.soft_mm), "bone")
+    texture = 1 + 0.10 * canvas.texture(look.fine, window)
+    inner = cover(inside - np.float32(0.5), canvas.soft_mm)
     canvas.paint(window, inner, "marrow", texture=texture)
 
 
@@ -159,25 +159,33 @@ def _ellipsoid(
 
 def _paint_pedicles(canvas: Canvas, vertebra: Vertebra, look: Look) -> None:
     deep, width = sum(vertebra.half_depth) / 2, vertebra.canal_half_width
-    sacral = vertebra.level > 4
     thick = 4.2 + 0.5 * max(0.0, vertebra.level)
     for side in (1, -1):
-        if sacral:
-            wing = ((width + 14) * side, 0.2 * deep, 0.2 * vertebra.half_height)
-            found = _ellipsoid(
-                canvas, vertebra.frame, wing, (20.0, 0.95 * deep + 6, vertebra.half_height * 0.95)
-            )
-        else:
-            place = ((width + thick) * side, deep + 5.0, 0.36 * vertebra.half_height)
-            found = _ellipsoid(canvas, vertebra.frame, place, (thick + 1.0, 12.0, 7.2))
-        if found is not None:
-            _bone(canvas, *found, look)
-        if sacral:
-            continue
+        place = ((width + thick) * side, deep + 5.0, 0.36 * vertebra.half_height)
+        pedicle = _ellipsoid(canvas, vertebra.frame, place, (thick + 1.0, 12.0, 7.2))
         rib = (side * (width + 22.0), deep + 6.0, 0.3 * vertebra.half_height)
-        found = _ellipsoid(canvas, vertebra.frame, rib, (18.0, 3.2, 5.0))
-        if found is not None:
-            _bone(canvas, *found, look)
+        for found in (pedicle, _ellipsoid(canvas, vertebra.frame, rib, (18.0, 3.2, 5.0))):
+            if found is not None:
+                _bone(canvas, *found, look)
+
+
+def _paint_sacrum(canvas: Canvas, vertebrae: tuple[Vertebra, ...], look: Look) -> None:
+    """Paint the sacral wings as one mass: all cortex first, all marrow after."""
+    wings = []
+    for vertebra in vertebrae:
+        deep = sum(vertebra.half_depth) / 2
+        size = (26.0 - 3 * (vertebra.level - 4.5), 0.9 * deep + 7, 1.75 * vertebra.half_height)
+        for side in (1, -1):
+            place = (side * (vertebra.canal_half_width + 17), 0.45 * deep, 0.0)
+            wings.append(_ellipsoid(canvas, vertebra.frame, place, size))
+    found = [wing for wing in wings if wing is not None]
+    for window, inside in found:
+        canvas.paint(window, cover(inside + np.float32(0.4), canvas.soft_mm), "bone")
+    for window, inside in found:
+        texture = 1 + 0.10 * canvas.texture(look.fine, window)
+        marrow = cover(inside - np.float32(0.6), canvas.soft_mm)
+        canvas.paint(window, marrow, "marrow", texture=texture)
+        canvas.paint(window, marrow * np.float32(0.35 + 0.4 * look.marrow_fat), "fatty_marrow")
 
 
 def _paint_lamina(canvas: Canvas, vertebra: Vertebra, look: Look) -> None:
@@ -200,16 +208,16 @@ def _paint_lamina(canvas: Canvas, vertebra: Vertebra, look: Look) -> None:
 
 def _paint_spinous(canvas: Canvas, vertebra: Vertebra, look: Look, behind: float) -> None:
     half = vertebra.half_height
-    length = 15.0 if vertebra.level < 3 else 11.0
-    middle = np.array([0.0, behind + 3.5 + length, -0.55 * half - 3])
-    size = np.array([3.4, length, 0.62 * half])
+    length = vertebra.spinous_length
+    middle = np.array([0.0, behind + 2.5 + length, -0.50 * half - 3])
+    size = np.array([3.4, length, vertebra.spinous_height])
     window = canvas.plane.box(vertebra.frame, middle - size - 5, middle + size + 5)
     if window is None:
         return
     x, y, z = canvas.plane.local(vertebra.frame, window)
     y = (y - np.float32(middle[1])) / np.float32(size[1])
     z = (z - np.float32(middle[2])) + 3.0 * y
-    tall = np.float32(size[2]) * (0.85 + 0.25 * y)
+    tall = np.float32(size[2]) * (0.88 + 0.24 * y)
     radius = rounded(y, z / tall, square=0.4)
     inside = np.minimum((1 - radius) * size[2], size[0] * (1 + 0.3 * y) - np.abs(x))
     _bone(canvas, window, inside.astype(np.float32), look)
@@ -233,15 +241,15 @@ def _paint_facet(canvas: Canvas, spine: Spine, place: tuple[int, int], grown: fl
     if found is None:
         return
     window, inside = found
-    canvas.paint(window, cover(inside + np.float32(1.2), canvas.soft_mm), "bone")
+    canvas.paint(window, cover(inside + np.float32(0.8), canvas.soft_mm), "bone")
     canvas.paint(
-        window, cover(inside - np.float32(0.9), canvas.soft_mm) * np.float32(0.9), "marrow"
+        window, cover(inside - np.float32(0.4), canvas.soft_mm) * np.float32(0.9), "marrow"
     )
     x, y, _ = canvas.plane.local(frame, window)
     across = (x - np.float32(side * out)) * np.float32(side * 0.80) - (y - np.float32(back)) * 0.60
     within = cover(inside, canvas.soft_mm)
-    canvas.paint(window, within * cover(1.9 - np.abs(across), canvas.soft_mm), "bone")
-    gap = cover(0.75 - np.abs(across), canvas.soft_mm)
+    canvas.paint(window, within * cover(1.5 - np.abs(across), canvas.soft_mm), "bone")
+    gap = cover(0.65 - np.abs(across), canvas.soft_mm)
     canvas.paint(
         window, within * gap * np.float32(1.1 - 0.5 * spine.levels[level].degeneration), "fluid"
     )

@@ -1,4 +1,4 @@
-"""Paints what the grades are about: canal, thecal sac, lateral recesses and neural foramina.
+"""Paints the spinal canal: ligaments, epidural fat, lateral recesses, sac, cord and roots.
 
 It knows shapes and tissues, not scanners.
 """
@@ -12,12 +12,21 @@ from overread.phantoms.anatomy import (
     RECESS_FRONT,
     RECESS_OUT,
     Spine,
-    foramen_place,
 )
 from overread.phantoms.canvas import Canvas
-from overread.phantoms.sampling import F32, F64, Window, coarse_steps, cover, rounded
+from overread.phantoms.sampling import (
+    F32,
+    F64,
+    Window,
+    bounds,
+    coarse_steps,
+    cover,
+    rounded,
+    shifted,
+)
 
 _LAST_LEVEL = 7.0
+_FAR_MM = 99.0  # where planes have crossed behind the sacrum there is no canal
 _CORD_END = -0.6  # level at which the spinal cord ends
 
 
@@ -82,7 +91,7 @@ def _running(canvas: Canvas, spine: Spine, window: Window, step: int = 4) -> _Al
     for axis in (0, 1):
         first = np.take_along_axis(local[..., axis], knot, 0)[0]
         second = np.take_along_axis(local[..., axis], knot + 1, 0)[0]
-        fields.append(first + share * (second - first))
+        fields.append(np.where(lower - upper > 2, first + share * (second - first), _FAR_MM))
     level, left, back = (up_rows @ field.astype(np.float32) @ up_columns.T for field in fields)
     return _Along(left, back, level)
 
@@ -121,29 +130,33 @@ def paint_canal(canvas: Canvas, spine: Spine, roots: Roots) -> None:
 
     back = along.back - table(canal.behind)
     wide, deep = table(canal.half_width), table(canal.half_depth)
+    disc_wall = table(canal.disc_wall)
+    # Between the laminae the canal is a V, with fat in its tip.
+    tip = disc_wall * np.float32(3.4) * np.clip(1 - np.abs(along.left) / 8, 0, 1) * (back > 0)
     inside = (along.level < _LAST_LEVEL).astype(np.float32)
-    _paint_walls(canvas, window, (along.left, back, wide, deep), table(canal.disc_wall) * inside)
-    back -= table(canal.shift)
-    open_wide, open_deep = wide * table(canal.opening[:, 0]), deep * table(canal.opening[:, 1])
+    _paint_walls(canvas, window, (along.left, back, wide, deep + tip), disc_wall, inside)
+    healthy_back = back
+    back = back - table(canal.shift)
+    side = np.where(along.left > 0, table(canal.opening[:, 0]), table(canal.opening[:, 1]))
+    squeeze = table(canal.opening[:, 2])
+    open_wide, open_deep = wide * side, deep * squeeze + tip * (1.5 * squeeze - 0.5)
     radius = rounded(along.left / open_wide, back / open_deep)
-    # Posterior epidural fat is a triangle: the opening narrows towards the back.
     radius += np.float32(0.16) * np.abs(along.left) / open_wide * np.clip(back / open_deep, 0, 1)
     canvas.paint(window, cover((1 - radius) * open_deep, canvas.soft_mm) * inside, "fat")
-    healthy_back = back + table(canal.shift)
     _paint_recesses(canvas, window, (along, healthy_back, wide, entry), spine)
     place = _Place(along.left, back, along.level, entry)
     _paint_sac(canvas, window, place, spine.canal.sac_half, roots)
 
 
 def _paint_walls(
-    canvas: Canvas, window: Window, place: tuple[F32, F32, F32, F32], disc_wall: F32
+    canvas: Canvas, window: Window, place: tuple[F32, F32, F32, F32], disc_wall: F32, inside: F32
 ) -> None:
     """Paint the dark margin: ligament and cortex everywhere, thick ligaments at the discs."""
     left, back, wide, deep = place
     margin = 0.9 + 2.2 * disc_wall
     radius = rounded(left / (wide + margin), back / (deep + margin))
     edge = cover((1 - radius) * deep, canvas.soft_mm)
-    edge *= np.clip(disc_wall * 2 + 0.55, 0, 1) * (disc_wall + 1 > 1e-6)
+    edge *= np.clip(disc_wall * 2 + 0.55, 0, 1) * inside
     canvas.paint(window, edge, "ligament")
 
 
@@ -174,52 +187,23 @@ def _paint_sac(canvas: Canvas, window: Window, along: _Place, sac_half: F64, roo
     radius += np.float32(0.10) * np.abs(across) * np.clip(through, 0, 1)
     inside = (1 - radius) * np.minimum(wide, deep)
     shown = cover(inside, canvas.soft_mm) * (along.level < 5.5)
-    canvas.paint(
-        window, cover(inside + np.float32(0.7), canvas.soft_mm) * (along.level < 5.5), "ligament"
-    )
+    dura = cover(inside + np.float32(0.6), canvas.soft_mm) * (along.level < 5.5)
+    canvas.paint(window, 0.6 * dura, "ligament")
     canvas.paint(window, shown, "csf")
-    tip = np.clip((np.float32(roots.cord_end) - along.level) * 4, 0, 1) ** 0.6
-    cord = rounded(along.left / (4.9 * tip + 0.01), (back - 0.3) / (3.9 * tip + 0.01), square=2.0)
-    canvas.paint(window, cover((1 - cord) * 4 * tip, canvas.soft_mm) * shown * (tip > 0.05), "cord")
-    below = np.clip((along.level - np.float32(roots.cord_end)) * 3 + 0.6, 0, 1) * shown
-    for (x, y), phase in zip(roots.place, roots.phase, strict=True):
-        sway = 0.05 * np.sin(along.level * np.float32(2.1) + np.float32(phase))
-        dx, dy = (across - np.float32(x) - sway) * wide, (through - np.float32(y) - sway) * deep
-        dot = cover(np.float32(0.75) - np.sqrt(dx * dx + dy * dy), canvas.soft_mm)
-        dot *= below
-        canvas.paint(window, dot * np.float32(0.85), "root")
-
-
-def paint_foramina(canvas: Canvas, spine: Spine) -> None:
-    """Paint the ten foramina: a dark rim, bright fat as far as it is left, and the nerve root."""
-    for level, drawn in enumerate(spine.levels):
-        for side, size in zip((1, -1), drawn.foramen, strict=True):
-            _paint_foramen(canvas, spine, level, side, size)
-
-
-def _paint_foramen(canvas: Canvas, spine: Spine, level: int, side: int, size: float) -> None:
-    frame = spine.disc(level).frame
-    out, behind, high = foramen_place(spine, level)
-    reach = np.array([8.5, 6.5, 12.5]) * spine.size
-    centre = np.array([side * out, behind, high])
-    window = canvas.plane.box(frame, centre - reach - 2, centre + reach + 2)
-    if window is None:
+    here = bounds(shown > 0)
+    if here is None:
         return
-    x, y, z = canvas.plane.local(frame, window)
-    x, y, z = x - np.float32(side * out), y - np.float32(behind), z - np.float32(high)
-    # A keyhole: wide above, slit below.
-    deep = 5.4 * spine.size * (0.80 + 0.32 * np.tanh((z + 3) * np.float32(0.3)))
-    through = np.abs(x / np.float32(8.0 * spine.size)) ** 4
-    radius = rounded(y / deep, z / np.float32(11.0 * spine.size), square=1.6) + through
-    walls = cover((1 - radius) * 5 + np.float32(0.9), canvas.soft_mm)
-    canvas.blend(window, walls, {"annulus": 0.7, "bone": 0.3})
-    # Narrowing closes from the front (disc) and from below, and eats the fat round the root.
-    tall = np.float32(10.0 * spine.size * (0.45 + 0.55 * size))
-    rise = np.float32(3.0 * (1 - size))
-    shrunk = deep * np.float32(0.25 + 0.75 * size)
-    radius = rounded((y - np.float32(0.6 * (1 - size))) / shrunk, (z - rise) / tall, square=1.6)
-    fat = cover((1 - radius - through) * 5, canvas.soft_mm)
-    canvas.paint(window, fat * np.float32(np.clip(3.2 * size - 0.35, 0, 1)), "fat")
-    thick = np.float32(2.7 * (0.72 + 0.28 * size))
-    root = np.sqrt((y - np.float32(0.3)) ** 2 + ((z - np.float32(4.2)) / np.float32(1.25)) ** 2)
-    canvas.paint(window, cover(thick - root, canvas.soft_mm) * (through < 0.9), "root")
+    inner = shifted(here, window)
+    level, left, back = along.level[here], along.left[here], back[here]
+    across, through, wide, deep = across[here], through[here], wide[here], deep[here]
+    tip = np.clip((np.float32(roots.cord_end) - level) * 4, 0, 1) ** 0.6
+    cord = rounded(left / (4.9 * tip + 0.01), (back - 0.3) / (3.9 * tip + 0.01), square=2.0)
+    within = cover((1 - cord) * 4 * tip, canvas.soft_mm) * shown[here] * (tip > 0.05)
+    canvas.paint(inner, within, "cord")
+    below = np.clip((level - np.float32(roots.cord_end)) * 3 + 0.6, 0, 1) * shown[here]
+    for (x, y), phase in zip(roots.place, roots.phase, strict=True):
+        sway = 0.05 * np.sin(level * np.float32(2.1) + np.float32(phase))
+        dx, dy = (across - np.float32(x) - sway) * wide, (through - np.float32(y) - sway) * deep
+        dot = cover(np.float32(0.65) - np.sqrt(dx * dx + dy * dy), canvas.soft_mm)
+        dot *= below
+        canvas.paint(inner, dot * np.float32(0.8), "root")
