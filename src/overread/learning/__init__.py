@@ -1,0 +1,41 @@
+"""How networks learn: folds, losses, the loop that can be killed, and prediction."""
+
+from overread.learning.examples import Batch, Examples, Loss, Measure, Outputs, Progress
+from overread.learning.folds import FoldSpec, make_folds
+from overread.learning.log import read_log
+from overread.learning.loop import fit
+from overread.learning.losses import LossSpec, grading_loss
+from overread.learning.map_losses import (
+    coordinate_loss,
+    map_focal_loss,
+    map_mse_loss,
+    soft_argmax,
+)
+from overread.learning.mixup import blend, mixup
+from overread.learning.predict import predict
+from overread.learning.spec import FitSpec
+from overread.learning.training import FitError
+
+__all__ = [
+    "Batch",
+    "Examples",
+    "FitError",
+    "FitSpec",
+    "FoldSpec",
+    "Loss",
+    "LossSpec",
+    "Measure",
+    "Outputs",
+    "Progress",
+    "blend",
+    "coordinate_loss",
+    "fit",
+    "grading_loss",
+    "make_folds",
+    "map_focal_loss",
+    "map_mse_loss",
+    "mixup",
+    "predict",
+    "read_log",
+    "soft_argmax",
+]

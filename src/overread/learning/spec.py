@@ -1,0 +1,78 @@
+"""Settings of a fit."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from overread.shelf import Spec
+
+__all__ = ["FitSpec"]
+
+Tracker = Literal["tensorboard", "mlflow"]
+
+
+class FitSpec(Spec):
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the examples.
+        batch: examples at once; an incomplete last batch of an epoch is left out.
+        accumulate: batches whose gradients make one step.
+        lr: highest learning rate.
+        encoder_lr: factor on `lr` for weights of encoders.
+        weight_decay: of AdamW; never on biases, norms and other vectors.
+        betas: of AdamW; they stay fixed, whatever the schedule.
+        schedule: "one_cycle" (cosine up from lr/25, cosine down to lr/250000), "cosine" (linear up,
+            cosine down to 0) or "constant" (linear up).
+        warmup: share of the steps in which the rate rises.
+        clip: largest norm of the gradient; None = do not clip.
+        ema: decay of the moving average of weights that is kept as the result; 0 = off.
+        precision: of the forward pass; weights and optimiser stay float32.
+        mixup: share of batches that are mixed.
+        mixup_alpha: of the Beta distribution of the shares; 1 = uniform.
+        freeze: epochs at the start in which encoders stay as they are.
+        early_stop: epochs without a better validation before the end; the best weights are kept.
+            None = train to the end and keep the last.
+        channels_last: memory layout; faster for convolutions on most hardware.
+        device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1".
+        workers: threads that prepare batches ahead; 0 = prepare each when it is needed.
+        compile: torch.compile; results may differ in the last digits.
+        state_every: seconds between saved states; 0 = after each step. Each epoch's end is saved.
+        log_every: steps between lines of the log.
+        track: also log to these, beside log.jsonl.
+    """
+
+    epochs: int = Field(20, ge=1)
+    batch: int = Field(8, ge=1)
+    accumulate: int = Field(1, ge=1)
+    lr: float = Field(1e-4, gt=0)
+    encoder_lr: float = Field(1.0, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    warmup: float = Field(0.3, ge=0, lt=1)
+    clip: float | None = Field(1.0, gt=0)
+    ema: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    mixup: float = Field(0.0, ge=0, le=1)
+    mixup_alpha: float = Field(1.0, gt=0)
+    freeze: int = Field(0, ge=0)
+    early_stop: int | None = Field(None, ge=1)
+    channels_last: bool = False
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    workers: int = Field(1, ge=0)
+    compile: bool = False
+    state_every: float = Field(300.0, ge=0)
+    log_every: int = Field(10, ge=1)
+    track: tuple[Tracker, ...] = ()
+
+    @classmethod
+    def speed(cls) -> frozenset[str]:
+        """Return the fields that leave the result alone."""
+        return frozenset({"device", "workers", "compile", "state_every", "log_every", "track"})
+
+    @model_validator(mode="after")
+    def _agree(self) -> "FitSpec":
+        if self.freeze >= self.epochs:
+            raise ValueError(f"freeze {self.freeze} must be less than epochs {self.epochs}")
+        return self
