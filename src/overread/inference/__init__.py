@@ -1,0 +1,60 @@
+"""One study in, grades out: locate, cut, predict, join; and the bundle that holds all of it.
+
+Training uses the same functions; where results are kept is not known here.
+"""
+
+from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, rubric_to_json
+from overread.inference.bundle_files import BundleError
+from overread.inference.cuts import StudyCuts, cut_study, load_cuts, save_cuts, study_units
+from overread.inference.examples import MemberExamples, member_examples
+from overread.inference.grades import GradedStudy, Grades, Marked, Picture, Seen
+from overread.inference.locate import LocatorImages, locate, location_findings, locator_images
+from overread.inference.locator import LocatorSpec, locator_network, order_locators
+from overread.inference.locator_examples import (
+    LocatorExamples,
+    locator_examples,
+    locator_loss,
+    trusted_points,
+)
+from overread.inference.member import MemberSpec, asked_targets, member_heads, member_network
+from overread.inference.predict import member_predictions, predict_member
+from overread.inference.ranges import measure_ranges, range_findings
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "BundleRecipe",
+    "GradedStudy",
+    "Grades",
+    "LocatorExamples",
+    "LocatorImages",
+    "LocatorSpec",
+    "Marked",
+    "MemberExamples",
+    "MemberSpec",
+    "Picture",
+    "Seen",
+    "StudyCuts",
+    "asked_targets",
+    "cut_study",
+    "load_cuts",
+    "locate",
+    "location_findings",
+    "locator_examples",
+    "locator_images",
+    "locator_loss",
+    "locator_network",
+    "measure_ranges",
+    "member_examples",
+    "member_heads",
+    "member_network",
+    "member_predictions",
+    "order_locators",
+    "predict_member",
+    "range_findings",
+    "rubric_from_json",
+    "rubric_to_json",
+    "save_cuts",
+    "study_units",
+    "trusted_points",
+]

@@ -1,0 +1,242 @@
+"""A bundle: all that grading a new study takes, in one folder, without any code in it.
+
+How a study is graded is not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from overread.imaging import ViewSpec
+from overread.inference.bundle_files import (
+    BundleError,
+    read_arrays,
+    read_checked,
+    read_state,
+    write_checked,
+)
+from overread.inference.locator import LocatorSpec, locator_network
+from overread.inference.member import MemberSpec, member_network
+from overread.records import Derived, Rubric, Target
+from overread.shelf import Named, Spec, take
+
+__all__ = ["Bundle", "BundleRecipe", "rubric_from_json", "rubric_to_json"]
+
+State = Mapping[str, Tensor]
+S = TypeVar("S", LocatorSpec, MemberSpec)
+
+
+class BundleRecipe(Spec):
+    """The part of a resolved recipe that grading needs.
+
+    Attributes:
+        name: of the recipe.
+        dataset: whose way of opening new studies, roles and rubric are used.
+        locators, views, members: as in the recipe.
+        ensembles: as in the recipe.
+        final: the predictor whose answers are given.
+    """
+
+    name: str
+    dataset: Named
+    locators: Mapping[str, LocatorSpec] = {}
+    views: Mapping[str, ViewSpec]
+    members: Mapping[str, MemberSpec]
+    ensembles: Mapping[str, Named] = {}
+    final: str
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """All that grading takes.
+
+    Attributes:
+        recipe: settings.
+        rubric: what is graded.
+        locators, members: {name: {fold: state dict}}.
+        joiners: {ensemble: {name: array}}, what the ensembles learnt.
+        card: for people: data counts, scores with intervals, date, versions; plain JSON.
+        hash: over everything; empty until saved.
+    """
+
+    recipe: BundleRecipe
+    rubric: Rubric
+    locators: Mapping[str, Mapping[int, State]]
+    members: Mapping[str, Mapping[int, State]]
+    joiners: Mapping[str, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+    hash: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that each locator and member has networks."""
+        for kind, wanted, found in (
+            ("locator", self.recipe.locators, self.locators),
+            ("member", self.recipe.members, self.members),
+        ):
+            if missing := [name for name in wanted if not found.get(name)]:
+                raise BundleError(f"bundle {self.recipe.name}: {kind} {missing[0]} has no network")
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds that the members have networks of."""
+        return tuple(sorted({fold for states in self.members.values() for fold in states}))
+
+    def locator_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
+        """Return the networks of a locator: of one fold, or of all."""
+        networks = self._locator_networks[name]
+        return list(networks.values()) if fold is None else [networks[fold]]
+
+    def member_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
+        """Return the networks of a member: of one fold, or of all."""
+        networks = self._member_networks[name]
+        return list(networks.values()) if fold is None else [networks[fold]]
+
+    @cached_property
+    def _locator_networks(self) -> dict[str, dict[int, nn.Module]]:
+        return {
+            name: {
+                fold: _loaded(locator_network(_bare(spec), seed=0), state, f"{name}, fold {fold}")
+                for fold, state in self.locators[name].items()
+            }
+            for name, spec in self.recipe.locators.items()
+        }
+
+    @cached_property
+    def _member_networks(self) -> dict[str, dict[int, nn.Module]]:
+        return {
+            name: {
+                fold: _loaded(
+                    member_network(_bare(spec), self.recipe.views, self.rubric, seed=0),
+                    state,
+                    f"{name}, fold {fold}",
+                )
+                for fold, state in self.members[name].items()
+            }
+            for name, spec in self.recipe.members.items()
+        }
+
+    def save(self, folder: Path) -> str:
+        """Write the bundle to a new folder and return its hash.
+
+        Raises:
+            BundleError: if something is there already.
+        """
+        content = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "rubric": rubric_to_json(self.rubric),
+            "card": {"versions": _versions(), **self.card},
+        }
+        states = {
+            f"networks/{kind}-{name}-{fold}": state
+            for kind, table in (("locator", self.locators), ("member", self.members))
+            for name, folds in table.items()
+            for fold, state in folds.items()
+        }
+        arrays = {f"joiners/{name}": table for name, table in self.joiners.items() if table}
+        return write_checked(folder, content, states, arrays)
+
+    @staticmethod
+    def load(folder: Path, *, trusted: Sequence[str] = ()) -> "Bundle":
+        """Read and check a bundle; nothing in it is run.
+
+        Args:
+            folder: as `save` wrote it.
+            trusted: packages outside overread that the recipe may name (`use: my_lab.my_model`).
+
+        Raises:
+            BundleError: if a file is missing, extra or changed, the format is unknown, or the
+                recipe names code that is not trusted.
+        """
+        content, digest = read_checked(folder)
+        try:
+            recipe = BundleRecipe.model_validate(content["recipe"])
+            rubric = rubric_from_json(content["rubric"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"{folder}: the recipe cannot be read: {error}") from error
+        _check_trust(recipe, trusted)
+        joiners = {
+            name: read_arrays(path)
+            for name in recipe.ensembles
+            if (path := folder / "joiners" / f"{name}.safetensors").is_file()
+        }
+        return Bundle(
+            recipe,
+            rubric,
+            {name: _states(folder, "locator", name) for name in recipe.locators},
+            {name: _states(folder, "member", name) for name in recipe.members},
+            joiners,
+            content.get("card", {}),
+            digest,
+        )
+
+
+def _states(folder: Path, kind: str, name: str) -> dict[int, State]:
+    prefix = f"{kind}-{name}-"
+    paths = {
+        int(path.stem.removeprefix(prefix)): path
+        for path in (folder / "networks").glob(f"{prefix}*.safetensors")
+        if path.stem.removeprefix(prefix).isdecimal()
+    }
+    return {fold: read_state(paths[fold]) for fold in sorted(paths)}
+
+
+def _bare(spec: S) -> S:
+    """Return the settings without pretrained weights: the bundle's own are loaded."""
+    module = take("overread.models", spec.model.use)
+    if "weights" not in module.Spec.model_fields:
+        return spec
+    model = Named.model_validate({**spec.model.model_dump(), "weights": "none"})
+    return spec.model_copy(update={"model": model})
+
+
+def _loaded(network: nn.Module, state: State, what: str) -> nn.Module:
+    missing, unknown = network.load_state_dict(dict(state), strict=False)
+    if missing or unknown:
+        raise BundleError(
+            f"the weights of {what} do not fit its network: missing {missing[:3]}, "
+            f"unknown {unknown[:3]}"
+        )
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def _check_trust(recipe: BundleRecipe, trusted: Sequence[str]) -> None:
+    named = [
+        recipe.dataset,
+        *recipe.ensembles.values(),
+        *(spec.model for spec in recipe.locators.values()),
+        *(spec.model for spec in recipe.members.values()),
+    ]
+    for one in named:
+        package = one.use.partition(".")[0]
+        if "." in one.use and package not in trusted:
+            raise BundleError(
+                f"the bundle names {one.use}, code outside overread; if you trust the package "
+                f'{package}, load it with trusted=["{package}"]'
+            )
+
+
+def _versions() -> dict[str, str]:
+    return {"overread": version("overread"), "torch": torch.__version__}
+
+
+def rubric_to_json(rubric: Rubric) -> dict[str, Any]:
+    """Return the rubric as plain JSON."""
+    return asdict(rubric)
+
+
+def rubric_from_json(content: Mapping[str, Any]) -> Rubric:
+    """Return the rubric that `rubric_to_json` wrote."""
+    targets = tuple(
+        Target(**{**one, "grades": tuple(one["grades"]), "weights": tuple(one["weights"])})
+        for one in content["targets"]
+    )
+    derived = tuple(Derived(one["name"], tuple(one["of"])) for one in content["derived"])
+    return Rubric(content["name"], content["unit"], targets, tuple(content["sites"]), derived)

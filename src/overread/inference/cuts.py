@@ -1,0 +1,110 @@
+"""The crops of all units of a study in one view: made, kept on disk, read back memory-mapped.
+
+What the crops are for is not known here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overread.imaging import Cut, StudyPixels, ViewSpec, cut
+from overread.records import Keypoints, Rubric
+
+__all__ = ["StudyCuts", "UnitCrops", "cut_study", "load_cuts", "save_cuts", "study_units"]
+
+
+class UnitCrops(NamedTuple):
+    """Crops of one unit: (slices, channels, rows, columns), (slices,), (slices,)."""
+
+    pixels: NDArray[np.float16]
+    mask: NDArray[np.bool_]
+    offsets_mm: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyCuts:
+    """Crops of n units in one view; arrays may be memory maps.
+
+    Attributes:
+        units: ids.
+        sites: of the units; None without sites.
+        pixels: (n, slices, channels, rows, columns) float16, 0 to 1, with the view's margin.
+        mask: (n, slices) False = missing.
+        offsets_mm: (n, slices) distance of a slice from the unit's point.
+    """
+
+    units: tuple[str, ...]
+    sites: tuple[str | None, ...]
+    pixels: NDArray[np.float16]
+    mask: NDArray[np.bool_]
+    offsets_mm: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of units."""
+        return len(self.units)
+
+    def of(self, index: int) -> UnitCrops:
+        """Return the crops of one unit."""
+        return UnitCrops(self.pixels[index], self.mask[index], self.offsets_mm[index])
+
+
+def study_units(rubric: Rubric, study: str) -> tuple[tuple[str, str | None], ...]:
+    """Return (unit id, site) of all units of a study, in the rubric's order."""
+    if rubric.unit != "site":
+        return ((rubric.unit_id(study), None),)
+    return tuple((rubric.unit_id(study, site), site) for site in rubric.sites)
+
+
+def cut_study(
+    view: ViewSpec,
+    pixels: StudyPixels,
+    keypoints: Mapping[str, Keypoints],
+    units: Sequence[tuple[str, str | None]],
+) -> tuple[StudyCuts, tuple[Cut, ...]]:
+    """Cut one view for all units of a study.
+
+    Args:
+        view: how to cut.
+        pixels: the decoded study.
+        keypoints: {locator: points}.
+        units: (unit id, site), as `study_units` gives them.
+
+    Returns:
+        The arrays for networks, and the cuts with their planes and frames for people.
+    """
+    cuts = tuple(cut(view, pixels, keypoints, site) for _, site in units)
+    arrays = StudyCuts(
+        tuple(unit for unit, _ in units),
+        tuple(site for _, site in units),
+        np.stack([one.pixels for one in cuts]),
+        np.stack([one.mask for one in cuts]),
+        np.stack([one.offsets_mm for one in cuts]),
+    )
+    return arrays, cuts
+
+
+def save_cuts(folder: Path, cuts: StudyCuts) -> None:
+    """Write the crops of one study and view: three .npy files and units.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "pixels.npy", cuts.pixels)
+    np.save(folder / "mask.npy", cuts.mask)
+    np.save(folder / "offsets.npy", cuts.offsets_mm)
+    index = {"units": cuts.units, "sites": cuts.sites}
+    (folder / "units.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def load_cuts(folder: Path) -> StudyCuts:
+    """Read what `save_cuts` wrote; pixels stay on disk until they are used."""
+    index = json.loads((folder / "units.json").read_text(encoding="utf-8"))
+    return StudyCuts(
+        tuple(index["units"]),
+        tuple(index["sites"]),
+        np.load(folder / "pixels.npy", mmap_mode="r"),
+        np.load(folder / "mask.npy"),
+        np.load(folder / "offsets.npy"),
+    )

@@ -1,0 +1,189 @@
+"""What a grading network is trained and asked on: crops and labels of units, batch by batch.
+
+The loop, the loss and the disk are not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from overread.imaging import ViewSpec, augment, centre, collate, mirror
+from overread.inference.cuts import StudyCuts, UnitCrops
+from overread.inference.member import MemberSpec, asked_targets, member_heads
+from overread.records import Labels, Rubric
+
+__all__ = ["MemberExamples", "UnitLabels", "member_examples", "unit_labels"]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitLabels:
+    """Labels of n units as arrays.
+
+    Attributes:
+        probabilities: {target: (n, grades)}; zeros where not graded.
+        weight: {target: (n,)}; 0 where not graded.
+    """
+
+    probabilities: Mapping[str, NDArray[np.float32]]
+    weight: Mapping[str, NDArray[np.float32]]
+
+
+def unit_labels(labels: Labels, rubric: Rubric, units: Sequence[str]) -> UnitLabels:
+    """Return the labels of these units, in this order, of all targets of the rubric."""
+    row = {unit: index for index, unit in enumerate(units)}
+    probabilities = {
+        target.name: np.zeros((len(units), len(target.grades)), np.float32)
+        for target in rubric.targets
+    }
+    weight = {name: np.zeros(len(units), np.float32) for name in rubric.names}
+    known = labels.known().frame.select("unit", "target", "probabilities", "weight")
+    for unit, target, values, heaviness in known.iter_rows():
+        if unit in row and target in probabilities:
+            probabilities[target][row[unit]] = values
+            weight[target][row[unit]] = heaviness
+    return UnitLabels(probabilities, weight)
+
+
+@dataclass(frozen=True, eq=False)
+class MemberExamples:
+    """Units of one member. With a generator a batch is augmented, without one it is centred.
+
+    Attributes:
+        member, views, rubric: the recipe.
+        cuts: {view: crops of studies}; the views agree on studies and units.
+        rows: (n, 2) number of the study in `cuts`, and of the unit in the study.
+        sites: (n,) number of the unit's site, 0 without sites.
+        labels: of the n units; None for new studies.
+        turned: all units are given mirrored (for `mirror: average` and `shared`).
+    """
+
+    member: MemberSpec
+    views: Mapping[str, ViewSpec]
+    rubric: Rubric
+    cuts: Mapping[str, Sequence[StudyCuts]]
+    rows: NDArray[np.int64]
+    sites: NDArray[np.int64]
+    labels: UnitLabels | None = None
+    turned: bool = False
+
+    def __len__(self) -> int:
+        """Return the number of units."""
+        return len(self.rows)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Ids of the units, in order."""
+        first = self.cuts[self.member.views[0]]
+        return tuple(first[study].units[unit] for study, unit in self.rows)
+
+    def mirrored(self) -> "MemberExamples":
+        """Return the same units with left and right exchanged."""
+        return replace(self, turned=not self.turned)
+
+    def take(self, indices: Sequence[int]) -> "MemberExamples":
+        """Return some of the units."""
+        index = np.asarray(indices, np.int64)
+        labels = self.labels and UnitLabels(
+            {name: value[index] for name, value in self.labels.probabilities.items()},
+            {name: value[index] for name, value in self.labels.weight.items()},
+        )
+        return replace(self, rows=self.rows[index], sites=self.sites[index], labels=labels)
+
+    def batch(
+        self, indices: Sequence[int], *, generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
+        """Return the inputs and, where known, the labels of some units.
+
+        Args:
+            indices: which units.
+            generator: given for training: units are mirrored by chance and augmented.
+
+        Returns:
+            "{view}" (B, S, C, H, W), "{view}.mask", "{view}.offsets" (B, S), "site" (B,),
+            "target.{name}" (B, grades) and "weight.{name}" (B,) of the network's heads.
+        """
+        views = {name: self.views[name] for name in self.member.views}
+        batch = collate({view: self._crops(view, indices) for view in views})
+        flipped = self._flipped(len(indices), generator)
+        if flipped.any():
+            turned = mirror(batch, views)
+            batch = {name: _choose(flipped, turned[name], batch[name]) for name in batch}
+        if generator is None:
+            batch = centre(batch, views)
+        else:
+            batch = augment(batch, self.member.augment, views=views, generator=generator)
+        batch["site"] = torch.from_numpy(self.sites[list(indices)])
+        return batch | self._targets(indices, flipped)
+
+    def _crops(self, view: str, indices: Sequence[int]) -> list[UnitCrops]:
+        return [self.cuts[view][study].of(unit) for study, unit in self.rows[list(indices)]]
+
+    def _flipped(self, count: int, generator: torch.Generator | None) -> Tensor:
+        """Return for each unit whether it is given mirrored."""
+        turned = torch.full((count,), self.turned)
+        if generator is None:
+            return turned
+        return turned ^ (torch.rand(count, generator=generator) < self.member.mirror_chance)
+
+    def _targets(self, indices: Sequence[int], flipped: Tensor) -> dict[str, Tensor]:
+        """Return the labels of the heads; those of the partner where the unit is mirrored."""
+        if self.labels is None:
+            return {}
+        found: dict[str, Tensor] = {}
+        index = list(indices)
+        for name in member_heads(self.rubric, self.member):
+            partner = self.rubric.partner(name)
+            for kind, table in (
+                ("target", self.labels.probabilities),
+                ("weight", self.labels.weight),
+            ):
+                own = torch.from_numpy(table[name][index])
+                other = torch.from_numpy(table[partner][index])
+                found[f"{kind}.{name}"] = _choose(flipped, other, own)
+        return found
+
+
+def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    shape = (-1, *[1] * (yes.ndim - 1))
+    return torch.where(condition.reshape(shape), yes, no)
+
+
+def member_examples(
+    member: MemberSpec,
+    views: Mapping[str, ViewSpec],
+    rubric: Rubric,
+    cuts: Mapping[str, Sequence[StudyCuts]],
+    labels: Labels | None = None,
+) -> MemberExamples:
+    """Gather the units of a member from the crops of studies.
+
+    Args:
+        member: settings.
+        views: of the recipe.
+        rubric: what is asked.
+        cuts: {view: one StudyCuts a study}, in the same order of studies for all views.
+        labels: with labels (training), units that have none for this member are left out.
+
+    Returns:
+        The examples, in the order of studies and units.
+    """
+    asked_targets(rubric, member)
+    first = cuts[member.views[0]]
+    rows = np.array(
+        [(study, unit) for study, one in enumerate(first) for unit in range(len(one))], np.int64
+    ).reshape(-1, 2)
+    sites = np.array([_site(rubric, first[study].sites[unit]) for study, unit in rows], np.int64)
+    examples = MemberExamples(member, views, rubric, cuts, rows, sites)
+    if labels is None:
+        return examples
+    found = unit_labels(labels, rubric, examples.units)
+    known = np.any([found.weight[name] > 0 for name in asked_targets(rubric, member)], axis=0)
+    return replace(examples, labels=found).take(np.flatnonzero(known).tolist())
+
+
+def _site(rubric: Rubric, site: str | None) -> int:
+    return 0 if site is None else rubric.sites.index(site)

@@ -1,0 +1,247 @@
+"""Grade new studies: read, decode, locate, cut, predict, join; all in memory.
+
+Each step is the function that the pipeline maps over its studies, so both say the same.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+from pydantic import Field
+
+from overread.imaging import Cut, Progress, StudyPixels
+from overread.inference.bundle import Bundle
+from overread.inference.cuts import StudyCuts, cut_study, study_units
+from overread.inference.examples import member_examples
+from overread.inference.grades import GradedStudy, Grades, Picture, Seen
+from overread.inference.joining import join_final
+from overread.inference.locate import locate, location_findings
+from overread.inference.locator import order_locators
+from overread.inference.opening import EXPECTED, decode_study, open_studies
+from overread.inference.picturing import picture_study
+from overread.inference.predict import member_predictions, predict_member
+from overread.inference.ranges import range_findings
+from overread.records import Finding, Keypoints, Predictions, Study
+from overread.shelf import Spec
+
+__all__ = ["GradeSpec", "StudyRefusedError", "grade", "grade_each", "grade_study"]
+
+
+class StudyRefusedError(ValueError):
+    """A study that cannot be graded; the words say why."""
+
+
+class GradeSpec(Spec):
+    """How new studies are graded.
+
+    Attributes:
+        required: roles that a study must have, such as "sagittal_t2"; others may be missing.
+        least_located: share of a locator's points that must be found where crops need them.
+        pictures: also keep pictures for people (about 1 MB a study).
+    """
+
+    required: tuple[str, ...] = ()
+    least_located: float = Field(default=0.0, ge=0, le=1)
+    pictures: bool = False
+
+
+def grade(
+    bundle: Bundle,
+    path: Path,
+    *,
+    spec: GradeSpec | None = None,
+    on_progress: Progress | None = None,
+) -> Grades:
+    """Grade one study, or every study in a folder.
+
+    Args:
+        bundle: networks and how to use them; networks of all folds are averaged.
+        path: of a study, or of a folder of studies in any layout that the dataset can open.
+        spec: settings; None = the defaults.
+        on_progress: told (stage, done, total).
+
+    Returns:
+        An entry for each study. One that cannot be read or graded is refused with a reason, and
+        the batch goes on.
+    """
+    reading = open_studies(bundle.recipe.dataset, path, on_progress=on_progress)
+    known = {study.id for study in reading.studies}
+    studies = []
+    for number, study in enumerate(reading.studies):
+        findings = tuple(one for one in reading.findings if one.study == study.id)
+        studies.append(grade_each(bundle, study, spec or GradeSpec(), findings))
+        if on_progress:
+            on_progress("grade", number + 1, len(reading.studies))
+    rest = tuple(one for one in reading.findings if one.study not in known)
+    return Grades(bundle.rubric, bundle.hash, bundle.recipe.name, tuple(studies), rest)
+
+
+def grade_each(
+    bundle: Bundle, study: Study, spec: GradeSpec, findings: tuple[Finding, ...] = ()
+) -> GradedStudy:
+    """Grade one study that was read; what is wrong with it becomes a reason, never an error."""
+    try:
+        pixels, broken = decode_study(study)
+        graded = grade_study(bundle, pixels, spec)
+    except EXPECTED as error:
+        refused = str(error) or type(error).__name__
+        note = Finding("study_refused", "refuse", refused, study=study.id)
+        return GradedStudy(study.id, study.uid, study.subject, refused, (*findings, note))
+    return _with_findings(graded, (*findings, *broken, *graded.findings))
+
+
+def _with_findings(graded: GradedStudy, findings: tuple[Finding, ...]) -> GradedStudy:
+    return GradedStudy(
+        graded.study,
+        graded.study_uid,
+        graded.subject,
+        graded.refused,
+        findings,
+        graded.keypoints,
+        graded.predictions,
+        graded.seen,
+        graded.pictures,
+    )
+
+
+def grade_study(
+    bundle: Bundle, pixels: StudyPixels, spec: GradeSpec | None = None, *, fold: int | None = None
+) -> GradedStudy:
+    """Grade one decoded study.
+
+    Args:
+        bundle: networks and how to use them.
+        pixels: the study.
+        spec: settings; None = the defaults.
+        fold: use the networks of this fold alone, as the pipeline does for the fold's subjects.
+
+    Raises:
+        StudyRefusedError: if series are missing or the study cannot be located.
+    """
+    spec = spec or GradeSpec()
+    study = pixels.study
+    _check_series(bundle, study, spec)
+    keypoints, findings = _located(bundle, pixels, spec, fold)
+    units = study_units(bundle.rubric, study.id)
+    made = {
+        name: cut_study(view, pixels, keypoints, units)
+        for name, view in bundle.recipe.views.items()
+    }
+    if not any(cuts.mask.any() for cuts, _ in made.values()):
+        raise StudyRefusedError(
+            f"study {study.id}: found nothing to look at, no view shows any slice; "
+            f"series have the roles {sorted(study.roles)}"
+        )
+    arrays = {name: cuts for name, (cuts, _) in made.items()}
+    predictions = join_final(bundle, _member_tables(bundle, study, arrays, fold))
+    findings += _empty_views(bundle, study, arrays)
+    findings += range_findings(study, bundle.card.get("ranges", {}))
+    crops = {name: cuts for name, (_, cuts) in made.items()}
+    sites = [site for _, site in units]
+    pictures: tuple[Picture, ...] = ()
+    if spec.pictures:
+        pictures = picture_study(bundle.recipe, pixels, keypoints, sites, crops)
+    return GradedStudy(
+        study.id,
+        study.uid,
+        study.subject,
+        None,
+        findings,
+        keypoints,
+        predictions,
+        _seen(units, crops),
+        pictures,
+    )
+
+
+def _check_series(bundle: Bundle, study: Study, spec: GradeSpec) -> None:
+    missing = [role for role in spec.required if role not in study.roles]
+    if missing:
+        raise StudyRefusedError(
+            f"study {study.id}: found series of role {', '.join(sorted(study.roles)) or 'none'}, "
+            f"expected also {', '.join(missing)}; give the series a role or grade without it"
+        )
+    wanted = {role for view in bundle.recipe.views.values() for role in view.series}
+    if not wanted & study.roles:
+        found = ", ".join(sorted(study.roles)) or "none"
+        raise StudyRefusedError(
+            f"study {study.id}: found series of role {found}, "
+            f"expected one of {', '.join(sorted(wanted))}"
+        )
+
+
+def _located(
+    bundle: Bundle, pixels: StudyPixels, spec: GradeSpec, fold: int | None
+) -> tuple[dict[str, Keypoints], tuple[Finding, ...]]:
+    """Return the points of all locators, and what was not found."""
+    recipe = bundle.recipe
+    keypoints: dict[str, Keypoints] = {}
+    findings: tuple[Finding, ...] = ()
+    for name in order_locators(recipe.locators):
+        locator = recipe.locators[name]
+        networks = bundle.locator_networks(name, fold)
+        keypoints[name] = locate(networks, locator, pixels, keypoints, fold=fold)
+        findings += location_findings(name, locator, pixels, keypoints[name])
+    anchors = {view.around for view in recipe.views.values() if view.around is not None}
+    for name in sorted(anchors):
+        found, wanted = len(keypoints[name].names), len(recipe.locators[name].points)
+        if found < spec.least_located * wanted or (not found and len(anchors) == 1):
+            raise StudyRefusedError(
+                f"study {pixels.study.id} cannot be located: locator {name} found {found} of "
+                f"{wanted} points; expected at least {spec.least_located:.0%} and one; "
+                f"{'; '.join(one.message for one in findings)}"
+            )
+    return keypoints, findings
+
+
+def _member_tables(
+    bundle: Bundle, study: Study, arrays: Mapping[str, StudyCuts], fold: int | None
+) -> Predictions:
+    """Return the answers of every member, all folds or one."""
+    recipe = bundle.recipe
+    units = pl.DataFrame(
+        [
+            {"unit": unit, "study": study.id, "subject": study.subject, "site": site}
+            for unit, site in study_units(bundle.rubric, study.id)
+        ],
+        schema={"unit": pl.String, "study": pl.String, "subject": pl.String, "site": pl.String},
+    )
+    tables = []
+    for name, member in recipe.members.items():
+        examples = member_examples(
+            member, recipe.views, bundle.rubric, {view: [arrays[view]] for view in member.views}
+        )
+        answers = predict_member(bundle.member_networks(name, fold), examples)
+        role = "new" if fold is None else "oof"
+        tables.append(member_predictions(answers, units, predictor=name, role=role, fold=fold))
+    return Predictions.concat(tables)
+
+
+def _empty_views(
+    bundle: Bundle, study: Study, arrays: Mapping[str, StudyCuts]
+) -> tuple[Finding, ...]:
+    """Say which views show nothing of which units."""
+    findings = []
+    for name, cuts in arrays.items():
+        empty = [
+            site or unit
+            for unit, site, mask in zip(cuts.units, cuts.sites, cuts.mask, strict=True)
+            if not mask.any()
+        ]
+        if empty:
+            roles = " or ".join(bundle.recipe.views[name].series)
+            message = f"view {name} ({roles}) shows nothing of {', '.join(empty)}"
+            findings.append(Finding("view_empty", "note", message, study=study.id))
+    return tuple(findings)
+
+
+def _seen(
+    units: tuple[tuple[str, str | None], ...], crops: Mapping[str, tuple[Cut, ...]]
+) -> dict[str, tuple[Seen, ...]]:
+    return {
+        unit: tuple(
+            Seen(view, cuts[number].frames, cuts[number].planes, cuts[number].offsets_mm)
+            for view, cuts in crops.items()
+        )
+        for number, (unit, _) in enumerate(units)
+    }

@@ -1,0 +1,156 @@
+"""What a locator is: settings that training and serving share.
+
+A locator finds named points on a few slices of a study. How a network does it, and where the
+networks come from, is not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from overread.imaging import AugmentSpec, ChainSpec, plane_of
+from overread.inference.canvas import Canvas
+from overread.learning import FitSpec
+from overread.records import RecordError
+from overread.shelf import Named, Spec, settings_of
+
+__all__ = ["DecodeSpec", "HeatSpec", "LocatorSpec", "locator_network", "maps_of", "order_locators"]
+
+
+class HeatSpec(Spec):
+    """The maps that a locator learns.
+
+    Attributes:
+        radius: of the Gaussian around a true point, cells of the map; sigma is (2 radius + 1) / 6.
+        alpha, gamma: of the focal loss.
+    """
+
+    radius: int = Field(default=6, ge=1)
+    alpha: float = 0.25
+    gamma: float = 2.0
+
+
+class DecodeSpec(Spec):
+    """How a map becomes a point.
+
+    Attributes:
+        method: "softargmax" (sub-pixel centre of the highest blob) or "box" (middle of all cells
+            above a percentile, as published).
+        min_confidence: points below are left out.
+        implausible: what is done with points that break the chain: "keep" with half the
+            confidence, "drop", or "mend": put between their plausible neighbours, with half the
+            confidence; without neighbours on both sides they are kept.
+    """
+
+    method: Literal["softargmax", "box"] = "softargmax"
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    implausible: Literal["keep", "drop", "mend"] = "mend"
+
+
+class LocatorSpec(Spec):
+    """Settings of one locator.
+
+    Attributes:
+        series: roles, the preferred first.
+        take: "first" uses the first series of the first role that the study has; "all" every series
+            of the roles, their points averaged in world mm by confidence.
+        learn: "all" trains on every series of the roles (more images), "first" on the one that will
+            be looked at.
+        points: names, in the order of the chain (head to feet).
+        truth: name of the dataset's set of true points; None = the name of the locator.
+        around: another locator, whose points are called like these: one image for each point, on
+            the slices that belong to it, and one map that is the same question for all.
+        nearest: with `around`, how many slices, nearest to the point, are looked at.
+        neighbours: slices on either side of a slice, as further channels.
+        pixels, size_mm, percentiles: of the input image (see Canvas).
+        centred: with `around`, the input is centred on the other locator's point.
+        flip: answers for the mirrored image are turned back and averaged in; left-right on axial
+            slices. It makes a mirrored study give mirrored points.
+        decode, chain, heat: maps to points, which points are plausible, points to maps.
+        absent: what it means that a study with true points lacks one: "unknown" (not taught), or
+            "empty" (the map must stay empty).
+        generations: rounds of training; from the second on, studies without true points are
+            trained on the plausible points that the round before found out of fold.
+        trust: confidence that such a point needs at least.
+        model, fit, augment: the network and its training.
+    """
+
+    series: tuple[str, ...]
+    take: Literal["first", "all"] = "first"
+    learn: Literal["first", "all"] = "all"
+    points: tuple[str, ...]
+    truth: str | None = None
+    around: str | None = None
+    nearest: int = Field(default=1, ge=1)
+    neighbours: int = Field(default=0, ge=0)
+    pixels: tuple[int, int] = (256, 256)
+    size_mm: tuple[float, float] | None = None
+    percentiles: tuple[float, float] = (0.1, 99.9)
+    centred: bool = False
+    flip: bool = True
+    decode: DecodeSpec = DecodeSpec()
+    chain: ChainSpec | None = None
+    heat: HeatSpec = HeatSpec()
+    absent: Literal["unknown", "empty"] = "unknown"
+    generations: int = Field(default=1, ge=1)
+    trust: float = Field(default=0.5, ge=0, le=1)
+    model: Named = Named(use="heatmap")
+    fit: FitSpec = FitSpec()
+    augment: AugmentSpec = AugmentSpec()
+
+    @model_validator(mode="after")
+    def _agree(self) -> "LocatorSpec":
+        if not self.series or not self.points:
+            raise RecordError("a locator needs a series role and a point at least")
+        if len(set(self.points)) != len(self.points):
+            raise RecordError(f"point names are not unique: {self.points}")
+        if self.centred and self.around is None:
+            raise RecordError("`centred` needs `around`: the locator on whose points to centre")
+        return self
+
+    @property
+    def canvas(self) -> Canvas:
+        """What an input image looks like."""
+        return Canvas(plane_of(self.series[0]), self.pixels, self.size_mm, self.percentiles)
+
+    @property
+    def maps(self) -> int:
+        """Number of maps of the network: one a point, or one for all with `around`."""
+        return 1 if self.around else len(self.points)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of an input image."""
+        return 2 * self.neighbours + 1
+
+
+def locator_network(spec: LocatorSpec, *, seed: int) -> nn.Module:
+    """Return an untrained network: images (B, C, H, W) -> logits of the maps (B, K, h, w)."""
+    module, settings = settings_of("overread.models", spec.model)
+    network: nn.Module = module.build(settings, channels=spec.channels, points=spec.maps, seed=seed)
+    return network
+
+
+def maps_of(outputs: Tensor | Mapping[str, Tensor]) -> Tensor:
+    """Return the logits of the maps among what a heat-map network answers."""
+    return outputs if isinstance(outputs, Tensor) else outputs["maps"]
+
+
+def order_locators(locators: Mapping[str, LocatorSpec]) -> Sequence[str]:
+    """Return the names so that each comes after the one it looks around.
+
+    Raises:
+        RecordError: if a name is unknown or locators wait for each other.
+    """
+    done: list[str] = []
+    waiting = dict(locators)
+    while waiting:
+        ready = [name for name, spec in waiting.items() if spec.around in (None, *done)]
+        if not ready:
+            around = {name: spec.around for name, spec in waiting.items()}
+            raise RecordError(f"locators wait for unknown ones or for each other: {around}")
+        done += ready
+        waiting = {name: spec for name, spec in waiting.items() if name not in ready}
+    return done

@@ -1,0 +1,126 @@
+"""Pictures of a study for people: where the points lie, and what the networks saw.
+
+How they are laid out on a page is not known here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overread.imaging import Cut, StudyPixels, ViewSpec, plane_of
+from overread.inference.bundle import BundleRecipe
+from overread.inference.canvas import Canvas, draw
+from overread.inference.grades import Marked, Picture
+from overread.records import Keypoints, Planes
+
+__all__ = ["picture_study"]
+
+OVERVIEW_PX = (640, 640)
+PERCENTILES = (0.5, 99.5)
+
+
+def picture_study(
+    recipe: BundleRecipe,
+    pixels: StudyPixels,
+    keypoints: Mapping[str, Keypoints],
+    sites: Sequence[str | None],
+    crops: Mapping[str, tuple[Cut, ...]],
+) -> tuple[Picture, ...]:
+    """Return an overview for each locator that looks at whole slices, and crops of each unit.
+
+    Args:
+        recipe: names roles and views.
+        pixels: the decoded study.
+        keypoints: {locator: points}.
+        sites: of the units.
+        crops: {view: one a unit}.
+    """
+    overviews = [
+        picture
+        for name, locator in recipe.locators.items()
+        if locator.around is None
+        for picture in _overview(locator.series, pixels, keypoints[name])
+    ]
+    return (*overviews, *_crops(recipe.views, sites, crops))
+
+
+def _overview(roles: tuple[str, ...], pixels: StudyPixels, points: Keypoints) -> Iterator[Picture]:
+    """Yield the slice of the first series that lies nearest to the points, with the points."""
+    for role in roles:
+        stacks = pixels.with_role(role)
+        if not stacks:
+            continue
+        series, stack, volume = max(stacks, key=lambda part: len(part[2]))
+        index = _nearest(volume.planes, points)
+        canvas = Canvas(plane_of(role), OVERVIEW_PX, None, PERCENTILES)
+        image, plane = draw(pixels, volume, index, canvas)
+        shown, corner = _trimmed(_grey(image))
+        yield Picture(
+            f"{series.description or role}, slice {index + 1} of {len(volume)}",
+            shown,
+            stack.frames[index].sop_instance_uid,
+            marks=_marks(plane, points, corner),
+        )
+        return
+
+
+def _nearest(planes: Planes, points: Keypoints) -> int:
+    if not len(points.points):
+        return len(planes) // 2
+    distances = [
+        np.abs(planes.to_pixels(np.full(len(points.points), index), points.points)[1]).mean()
+        for index in range(len(planes))
+    ]
+    return int(np.argmin(distances))
+
+
+def _marks(plane: Planes, points: Keypoints, corner: tuple[int, int]) -> tuple[Marked, ...]:
+    places, _ = plane.to_pixels(np.zeros(len(points.names), np.int64), points.points)
+    return tuple(
+        Marked(name, float(x) - corner[1], float(y) - corner[0], float(confidence))
+        for name, (x, y), confidence in zip(points.names, places, points.confidence, strict=True)
+    )
+
+
+def _trimmed(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the image without black borders, and the row and column where it starts."""
+    rows = np.flatnonzero(image.max(1) > 4)
+    columns = np.flatnonzero(image.max(0) > 4)
+    if not len(rows) or not len(columns):
+        return image, (0, 0)
+    top, left = int(rows[0]), int(columns[0])
+    return image[top : rows[-1] + 1, left : columns[-1] + 1], (top, left)
+
+
+def _crops(
+    views: Mapping[str, ViewSpec],
+    sites: Sequence[str | None],
+    crops: Mapping[str, tuple[Cut, ...]],
+) -> Iterator[Picture]:
+    """Yield the slice nearest to the point of each view and unit; none twice."""
+    shown: set[tuple[str, str | None]] = set()
+    for name, cuts in crops.items():
+        for site, cut in zip(sites, cuts, strict=True):
+            present = np.flatnonzero(cut.mask)
+            if not len(present):
+                continue
+            middle = int(present[np.abs(cut.offsets_mm[present]).argmin()])
+            frame = cut.frames[middle]
+            uid = frame.sop_instance_uid if frame else ""
+            if (uid, site) not in shown:
+                shown.add((uid, site))
+                image = _grey(_window(views[name], cut.pixels[middle]))
+                yield Picture(name, image, uid, site, kind="crop")
+
+
+def _window(view: ViewSpec, pixels: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return the middle of a stored crop, as the networks see it; first window."""
+    rows, columns = view.pixels
+    top = (pixels.shape[-2] - rows) // 2
+    left = (pixels.shape[-1] - columns) // 2
+    return pixels[0, top : top + rows, left : left + columns].astype(np.float32)
+
+
+def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(np.round(image.clip(0, 1) * 255), np.uint8)

@@ -1,0 +1,79 @@
+"""Is a new study like those that the networks have seen? Geometry only, no pixels."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from overread.records import Finding, Planes, Study
+
+__all__ = ["measure_ranges", "range_findings"]
+
+WORDS = {
+    "pixel_mm": ("pixel spacing", "mm"),
+    "slice_mm": ("distance of slices", "mm"),
+    "field_mm": ("height of the image", "mm"),
+    "slices": ("number of slices", ""),
+}
+# How far beyond the seen range still counts as seen, as a factor.
+SLACK = 1.1
+
+
+def measure_ranges(studies: Iterable[Study]) -> dict[str, Any]:
+    """Return {role: {quantity: [least, greatest]}} over the stacks of studies, for the card.
+
+    The ends are the 1st and the 99th percentile, so that single odd studies do not widen them.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for study in studies:
+        for role, quantities in _quantities(study):
+            for name, value in quantities.items():
+                found.setdefault(role, {}).setdefault(name, []).append(value)
+    return {
+        role: {
+            name: [float(end) for end in np.percentile(values, (1, 99))]
+            for name, values in quantities.items()
+        }
+        for role, quantities in found.items()
+    }
+
+
+def range_findings(study: Study, ranges: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Say where a study lies outside what the networks were trained on.
+
+    Args:
+        study: the new one.
+        ranges: of the training data, as `measure_ranges` made them; empty = nothing is said.
+    """
+    messages: dict[str, None] = {}
+    for role, quantities in _quantities(study):
+        for name, value in quantities.items():
+            ends = ranges.get(role, {}).get(name)
+            if ends is None or ends[0] / SLACK <= value <= ends[1] * SLACK:
+                continue
+            words, unit = WORDS[name]
+            messages[
+                f"{role}: {words} is {value:.3g} {unit}".rstrip()
+                + f", networks were trained on {ends[0]:.3g} to {ends[1]:.3g}; "
+                "take the grades with care"
+            ] = None
+    return tuple(Finding("out_of_range", "note", text, study=study.id) for text in messages)
+
+
+def _quantities(study: Study) -> Iterator[tuple[str, dict[str, float]]]:
+    for series in study.series:
+        for stack in series.stacks:
+            if stack.role is not None and stack.planes.space == "patient":
+                yield stack.role, _measures(stack.planes)
+
+
+def _measures(planes: Planes) -> dict[str, float]:
+    measures = {
+        "pixel_mm": float(np.median(planes.spacing)),
+        "field_mm": float(np.median(planes.spacing[:, 0] * planes.size[:, 0])),
+        "slices": float(len(planes)),
+    }
+    gaps = np.abs(np.einsum("ij,ij->i", np.diff(planes.origin, axis=0), planes.normal[:-1]))
+    if len(gaps):
+        measures["slice_mm"] = float(np.median(gaps))
+    return measures
