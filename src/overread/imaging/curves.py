@@ -65,28 +65,32 @@ def smoothing_spline(points_px: ArrayLike, samples: int = 100) -> Floats:
     lumbar 3rd-place system, crop recipe v11.
     """
     chain = np.asarray(points_px, np.float64)
-    along = _lengths(chain)
-    at = np.linspace(0, along[-1], samples)
-    curves = (UnivariateSpline(along, chain[:, axis], k=2, s=1) for axis in range(2))
-    return np.stack([curve(at) for curve in curves], 1)
+    along = _chord_lengths(chain)
+    return _splined(along, chain, np.linspace(0, along[-1], samples))
 
 
-def spline_angle(curve_px: ArrayLike, point_px: ArrayLike) -> float:
+def spline_angle(points_px: ArrayLike, point_px: ArrayLike, samples: int = 100) -> float:
     """Return the published angle of the spine at a point, in radians: 0 where it runs down.
 
+    A second pair of splines runs through the samples of the first; their direction at the sample
+    nearest to the point counts.
+
     Args:
-        curve_px: (samples, 2) of `smoothing_spline`.
-        point_px: (2,) the sample nearest to it counts.
+        points_px: (n, 2) the chain.
+        point_px: (2,) px.
+        samples: of the first curve.
     """
-    curve = np.asarray(curve_px, np.float64)
-    along = _lengths(curve)
+    curve = smoothing_spline(points_px, samples)
+    along = np.linspace(0, _chord_lengths(np.asarray(points_px, np.float64))[-1], samples)
     index = int(np.linalg.norm(curve - np.asarray(point_px), axis=1).argmin())
-    right, down = (
-        float(UnivariateSpline(along, curve[:, axis], k=2, s=1).derivative()(along[index]))
-        for axis in range(2)
-    )
+    right, down = _splined(along, curve, along[index : index + 1], slope=True)[0]
     return float(np.arctan2(-right * np.sign(down or 1.0), abs(down)))
 
 
-def _lengths(chain: Floats) -> Floats:
+def _splined(along: Floats, values: Floats, at: Floats, *, slope: bool = False) -> Floats:
+    curves = [UnivariateSpline(along, values[:, axis], k=2, s=1) for axis in range(2)]
+    return np.stack([curve(at, nu=int(slope)) for curve in curves], 1)
+
+
+def _chord_lengths(chain: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(chain, axis=0), axis=1))])
