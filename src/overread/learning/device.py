@@ -3,6 +3,7 @@
 Fabric takes seconds to import, so it is imported when a fit begins.
 """
 
+import logging
 from typing import Any
 
 import torch
@@ -47,6 +48,7 @@ class Device:
     def __init__(self, spec: FitSpec, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         from lightning_fabric import Fabric
 
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on stderr
         place = choose_device(spec.device)
         if spec.precision == "fp16" and place.type == "cpu":
             raise ValueError(

@@ -6,6 +6,7 @@ Nothing here runs stored code: safetensors, or torch files with `weights_only=Tr
 
 import re
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file
@@ -120,7 +121,13 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"no weights at {path}; expected a .safetensors or .pth file")
     if path.suffix == ".safetensors":
         return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds more than plain tensors; it is not run: convert it to safetensors where "
+            "it can be trusted"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path} is not a plain state dict {{name: tensor}}")
     return dict(state)
