@@ -198,12 +198,10 @@ def _bare(spec: S) -> S:
 
 
 def _loaded(network: nn.Module, state: State, what: str) -> nn.Module:
-    missing, unknown = network.load_state_dict(dict(state), strict=False)
-    if missing or unknown:
-        raise BundleError(
-            f"the weights of {what} do not fit its network: missing {missing[:3]}, "
-            f"unknown {unknown[:3]}"
-        )
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise BundleError(f"the weights of {what} do not fit its network: {error}") from error
     return network.eval().requires_grad_(requires_grad=False)
 
 
