@@ -16,18 +16,35 @@ from overread.imaging.heatmaps import (
 from overread.imaging.levels import assign_levels, crosses_segments, level_polyline
 from overread.imaging.orientation import in_plane_axes, plane_of, slice_offsets, slice_order
 from overread.imaging.pixels import StudyPixels, study_stacks
+from overread.imaging.reading import (
+    ROLE_PLANE,
+    DecodeError,
+    PhotoError,
+    Progress,
+    Reading,
+    RoleError,
+    decode,
+    read_image,
+    read_studies,
+)
 from overread.imaging.slices import SliceSpec, resample_slices
 from overread.imaging.views import Cut, ViewSpec
 from overread.imaging.windows import WindowSpec, percentiles, stretch
 
 __all__ = [
     "PRESETS",
+    "ROLE_PLANE",
     "AugmentSpec",
     "Batch",
     "ChainReport",
     "ChainSpec",
     "Crops",
     "Cut",
+    "DecodeError",
+    "PhotoError",
+    "Progress",
+    "Reading",
+    "RoleError",
     "SliceSpec",
     "StudyPixels",
     "ViewSpec",
@@ -43,6 +60,7 @@ __all__ = [
     "collate",
     "crosses_segments",
     "cut",
+    "decode",
     "decode_heatmaps",
     "heatmap_radius",
     "in_plane_axes",
@@ -52,6 +70,8 @@ __all__ = [
     "percentiles",
     "pixels_to_cells",
     "plane_of",
+    "read_image",
+    "read_studies",
     "render_heatmaps",
     "resample_slices",
     "slice_offsets",

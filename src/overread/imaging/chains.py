@@ -69,8 +69,8 @@ def check_chain(
 ) -> ChainReport:
     """Return which points of a chain from head to feet are implausible, and why.
 
-    A wrong distance is laid to that one of the two points whose removal mends more of the chain;
-    to both when that does not tell them apart.
+    A wrong distance is laid to that one of the two points without which the rest of the chain has
+    fewer faults, then evener steps; to both when that does not tell them apart.
 
     Args:
         points: mm, in any order.
@@ -123,12 +123,25 @@ def _faults(
 def _blame(
     points: Floats, ranks: NDArray[np.int64], index: list[int], spec: ChainSpec
 ) -> list[int]:
-    """Return the point without which the rest has the fewest faults; all that tie."""
-    left = []
+    """Return the point without which the rest has the fewest faults, then the evenest steps."""
+    before = len(_faults(points[index], ranks[index], spec))
+    left = {}
     for gone in index:
         rest = [i for i in index if i != gone]
-        left.append(len(_faults(points[rest], ranks[rest], spec)))
-    before = len(_faults(points[index], ranks[index], spec))
-    if min(left) >= before:
+        left[gone] = (
+            len(_faults(points[rest], ranks[rest], spec)),
+            _unevenness(points, ranks, rest),
+        )
+    fewest = min(count for count, _ in left.values())
+    if fewest >= before:
         return list(index)
-    return [i for i, count in zip(index, left, strict=True) if count == min(left)]
+    ties = {place: uneven for place, (count, uneven) in left.items() if count == fewest}
+    return [place for place, uneven in ties.items() if uneven <= min(ties.values()) + 0.01]
+
+
+def _unevenness(points: Floats, ranks: NDArray[np.int64], index: list[int]) -> float:
+    """Return the spread of the steps between neighbours, as a share of their mean."""
+    if len(index) < 3:
+        return 0.0
+    steps = np.linalg.norm(np.diff(points[index], axis=0), axis=1) / np.diff(ranks[index])
+    return float(steps.std() / max(float(steps.mean()), 1e-9))

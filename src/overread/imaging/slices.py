@@ -102,16 +102,16 @@ def fill_slots(
     """Return what stands in each of `count` slots when fewer slices exist: None is empty.
 
     The slices stand in the middle; of an odd number of empty slots the one more is on the side
-    where the slices end nearer to the point.
+    where the slices end nearer to the point. (A lone slice exactly at the point has no such side.)
     """
     taken = [int(index) for index in chosen]
     spare = count - len(taken)
     before = spare // 2
     if spare % 2 and taken:
         distance = np.asarray(offsets, np.float64)[taken]
-        first, last = abs(float(distance[0])), abs(float(distance[-1]))
-        if abs(first - last) <= TIE_MM:
+        lean = float(distance[0] + distance[-1])
+        if abs(lean) <= TIE_MM:
             before += tie(taken[0], taken[-1]) == taken[0]
         else:
-            before += first < last
+            before += lean > 0
     return [None] * before + list(taken) + [None] * (spare - before)

@@ -1,0 +1,147 @@
+"""Left and right: cutting the mirrored patient is mirroring the cut, bit for bit where promised."""
+
+import numpy as np
+import pytest
+import torch
+from field_study import (
+    AXIAL,
+    SAGITTAL,
+    discs,
+    field_stack,
+    mirrored_points,
+    mirrored_study,
+    study_of,
+    turned,
+)
+
+from overread.imaging import Batch, SliceSpec, ViewSpec, centre, collate, cut, mirror
+
+PICKS = [
+    {"pick": "all"},
+    {"pick": "all", "fill": "mask"},
+    {"pick": "central", "fraction": 0.6},
+    {"pick": "nearest"},
+    {"pick": "nearest", "fill": "mask"},
+]
+
+
+def sagittal(slices: dict[str, object], **settings: object) -> ViewSpec:
+    """A sagittal view of the discs."""
+    plain = {
+        "series": ("sagittal_t2",),
+        "around": "discs",
+        "slices": slices,
+        "size_mm": (21, 26),
+        "pixels": (24, 22),
+    }
+    return ViewSpec.model_validate({**plain, **settings})
+
+
+def axial(slices: dict[str, object], **settings: object) -> ViewSpec:
+    """An axial view of the discs."""
+    return sagittal(slices, series=("axial_t2",), **settings)
+
+
+def check(view: ViewSpec, stacks: list[object], points: object, site: str | None) -> None:
+    """Compare the cut of the mirrored study with the mirrored cut."""
+    study = study_of(*stacks)
+    one = cut(view, study, {"discs": points}, site)
+    other = cut(view, mirrored_study(study), {"discs": mirrored_points(points)}, site)
+    expected = mirror(collate({"v": [one]}), {"v": view})
+    found = collate({"v": [other]})
+
+    assert one.mask.any()
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("slots", [4, 5])
+@pytest.mark.parametrize("num", [1, 2, 3, 4, 7, 8])
+@pytest.mark.parametrize("pick", PICKS, ids=str)
+def test_sagittal_slices(pick, num, slots) -> None:
+    """Slices are chosen alike from either side, for even and odd numbers of both."""
+    stack = field_stack("sagittal_t2", SAGITTAL, count=num)
+    points = discs()
+    middle = mirrored_points(points)
+    for site, known in (("L3/L4", points), ("L1/L2", middle)):
+        check(sagittal({"count": slots, **pick}), [stack], known, site)
+
+
+@pytest.mark.parametrize("slots", [3, 4])
+@pytest.mark.parametrize("num", [2, 5, 6])
+@pytest.mark.parametrize("pick", PICKS, ids=str)
+def test_equally_near_slices(pick, num, slots) -> None:
+    """Where two slices are equally near, the choice does not depend on the side."""
+    stack = field_stack("sagittal_t2", SAGITTAL, count=num)
+    points = discs()
+    on_the_midline = type(points)(points.names, points.points * [0, 1, 1], points.confidence)
+    check(sagittal({"count": slots, **pick}), [stack], on_the_midline, "L3/L4")
+
+
+@pytest.mark.parametrize(("turn", "about"), [(0, 0), (11, 2), (8, 1), (14, 0)])
+@pytest.mark.parametrize("straighten", [False, True])
+@pytest.mark.parametrize("make", [sagittal, axial])
+def test_oblique_planes(make, straighten, turn, about) -> None:
+    """Oblique and oblong slices, straightened or not."""
+    role, axes = ("sagittal_t2", SAGITTAL) if make is sagittal else ("axial_t2", AXIAL)
+    stack = field_stack(role, turned(axes, turn, about), count=6, spacing=(0.7, 1.2))
+    for slices in ({"count": 4, "pick": "nearest"}, {"count": 5}):
+        check(make(slices, straighten=straighten), [stack], discs(tilt=12, bend=0.004), "L2/L3")
+
+
+def test_levels() -> None:
+    """Axial slices of a level, from two series."""
+    stacks = [
+        field_stack("axial_t2", turned(AXIAL, 9, 0), count=4, gap=3, middle=(1, 0, 1)),
+        field_stack("axial_t2", AXIAL, count=5, gap=3, middle=(0, 0, 2)),
+    ]
+    for slices in ({"count": 4, "pick": "level"}, {"count": 9, "pick": "level", "fill": "mask"}):
+        check(axial(slices), stacks, discs(), "L3/L4")
+
+
+def random_batch(views: dict[str, ViewSpec]) -> Batch:
+    """Three units of noise, some slices missing."""
+    generator = torch.Generator().manual_seed(3)
+    batch: Batch = {"weight": torch.ones(3)}
+    for name, view in views.items():
+        slots = view.slices.count
+        batch[name] = torch.rand(3, slots, 1, *view.stored, generator=generator).half().float()
+        batch[f"{name}.mask"] = torch.rand(3, slots, generator=generator) > 0.3
+        batch[f"{name}.offsets"] = torch.randn(3, slots, generator=generator)
+    return batch
+
+
+@pytest.mark.parametrize("pixels", [(24, 22), (25, 23)])
+def test_mirror_is_exact(pixels) -> None:
+    """Mirroring twice is nothing, and centre and mirror commute, to the last bit."""
+    spec = SliceSpec(count=3)
+    views = {
+        role: ViewSpec(series=(role,), slices=spec, size_mm=(9, 9), pixels=pixels)
+        for role in ("sagittal_t1", "axial_t2", "photo")
+    }
+    batch = random_batch(views)
+    twice = mirror(mirror(batch, views), views)
+    one = centre(mirror(batch, views), views)
+    other = mirror(centre(batch, views), views)
+
+    assert all(torch.equal(twice[key], batch[key]) for key in batch)
+    assert all(torch.equal(one[key], other[key]) for key in batch)
+    assert not torch.equal(mirror(batch, views)["axial_t2"], batch["axial_t2"])
+    assert one["axial_t2"].shape[-2:] == pixels
+
+
+def test_mirror_reads_sagittal_slices_backwards() -> None:
+    """Sagittal images stay, their order and the sign of their offsets turn; axial images turn."""
+    views = {
+        "s": ViewSpec(series=("sagittal_t1",), slices=SliceSpec(count=3), pixels=(4, 4)),
+        "a": ViewSpec(series=("axial_t2",), slices=SliceSpec(count=2), pixels=(4, 4)),
+    }
+    batch = random_batch(views)
+    found = mirror(batch, views)
+
+    assert torch.equal(found["s"][:, 0], batch["s"][:, 2])
+    assert torch.equal(found["s.offsets"][:, 0], -batch["s.offsets"][:, 2])
+    assert torch.equal(found["s.mask"][:, 0], batch["s.mask"][:, 2])
+    assert torch.equal(found["a"][..., 0], batch["a"][..., -1])
+    assert torch.equal(found["a.offsets"], batch["a.offsets"])
+    assert found["weight"] is batch["weight"]
