@@ -1,0 +1,21 @@
+"""Reading: a folder of any files becomes studies, stacks and findings; stacks become pixels."""
+
+from overread.imaging.reading.decode import DecodeError, decode
+from overread.imaging.reading.photos import PhotoError, read_image
+from overread.imaging.reading.report import Reading, spacing_along_normal, tilt_degrees
+from overread.imaging.reading.roles import ROLE_PLANE, RoleError
+from overread.imaging.reading.studies import Progress, read_studies
+
+__all__ = [
+    "ROLE_PLANE",
+    "DecodeError",
+    "PhotoError",
+    "Progress",
+    "Reading",
+    "RoleError",
+    "decode",
+    "read_image",
+    "read_studies",
+    "spacing_along_normal",
+    "tilt_degrees",
+]

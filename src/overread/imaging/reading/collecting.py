@@ -1,0 +1,147 @@
+"""From the frames of all files to studies: who, which study, which series; one study at a time."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from overread.imaging.reading import tags
+from overread.imaging.reading.duplicates import set_duplicates_aside
+from overread.imaging.reading.findings import Findings
+from overread.imaging.reading.frames import FrameHeader
+from overread.imaging.reading.naming import series_names, study_names
+from overread.imaging.reading.patients import (
+    note_mixed_folders,
+    set_foreigners_aside,
+    subject_of,
+)
+from overread.imaging.reading.series import build_series
+from overread.records import Series, Study
+
+__all__ = ["collect_studies"]
+
+Key = tuple[str, str]  # StudyInstanceUID, SeriesInstanceUID
+UID = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
+
+
+def collect_studies(
+    frames: Sequence[FrameHeader], root: Path, roles: Mapping[str, str], findings: Findings
+) -> tuple[Study, ...]:
+    """Return the studies that frames of any files belong to, sorted by id.
+
+    Args:
+        frames: sorted by path.
+        root: the folder that is read.
+        roles: table of roles, by series folder or SeriesInstanceUID.
+        findings: collects what is odd.
+    """
+    note_mixed_folders(frames, findings)
+    grouped = _group(frames, findings)
+    folders = {
+        (study, series): {frame.header.path.parent for frame in members}
+        for study, parts in grouped.items()
+        for series, members in parts.items()
+    }
+    base = root.parent if root.is_file() else root
+    called = series_names(folders, base)
+    ids = study_names(folders, base)
+    used: set[str] = set()
+    studies = []
+    for study, parts in grouped.items():
+        named = {uid: called[study, uid] for uid in parts}
+        built = _build(study, parts, named, _Table(roles, used), findings)
+        if built:
+            everything = [frame for members in parts.values() for frame in members]
+            studies.append(Study(ids[study], study, subject_of(everything, study), built))
+    for name in sorted(set(roles) - used):
+        findings.add("role_unused", f'no series is called "{name}", which has a role in the table')
+    return tuple(sorted(studies, key=lambda study: natural(study.id)))
+
+
+class _Table:
+    """The table of roles, and which of its rows were used."""
+
+    def __init__(self, roles: Mapping[str, str], used: set[str]) -> None:
+        self.roles = roles
+        self.used = used
+
+    def role_of(self, uid: str, members: Sequence[FrameHeader]) -> str | None:
+        names = (uid, members[0].header.path.parent.name)
+        found = next((name for name in names if name in self.roles), None)
+        if found is None:
+            return None
+        self.used.add(found)
+        return self.roles[found]
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts "10" behind "9"."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+
+
+def _group(
+    frames: Sequence[FrameHeader], findings: Findings
+) -> dict[str, dict[str, list[FrameHeader]]]:
+    """Return {study uid: {series uid: frames}} without foreign patients."""
+    studies: dict[str, list[FrameHeader]] = defaultdict(list)
+    for frame in frames:
+        studies[_study_uid(frame)].append(frame)
+    grouped: dict[str, dict[str, list[FrameHeader]]] = {}
+    for study, members in studies.items():
+        parts: dict[str, list[FrameHeader]] = defaultdict(list)
+        for frame in set_foreigners_aside(members, study, findings):
+            parts[_series_uid(frame)].append(frame)
+        grouped[study] = dict(parts)
+    return grouped
+
+
+def _study_uid(frame: FrameHeader) -> str:
+    """Return the StudyInstanceUID, or a name by folder where it is missing."""
+    written = frame.header.uid(tags.STUDY_UID)
+    return written or f"no-study-uid-{frame.header.path.parent.name}"
+
+
+def _series_uid(frame: FrameHeader) -> str:
+    written = frame.header.uid(tags.SERIES_UID)
+    return written or f"no-series-uid-{frame.header.path.parent.name}"
+
+
+def _build(
+    study: str,
+    parts: Mapping[str, list[FrameHeader]],
+    named: Mapping[str, str],
+    table: _Table,
+    findings: Findings,
+) -> tuple[Series, ...]:
+    built = []
+    for uid, members in parts.items():
+        _check_uids(members, study, uid, findings)
+        kept = set_duplicates_aside(members, study, uid, findings)
+        series = build_series(kept, study, uid, table.role_of(uid, members), findings)
+        if series:
+            built.append(replace(series, id=named[uid]))
+    return tuple(sorted(built, key=lambda series: natural(series.id)))
+
+
+def _check_uids(
+    members: Sequence[FrameHeader], study: str, series: str, findings: Findings
+) -> None:
+    header = members[0].header
+    written = {
+        "StudyInstanceUID": header.uid(tags.STUDY_UID),
+        "SeriesInstanceUID": header.uid(tags.SERIES_UID),
+        "SOPInstanceUID": header.uid(tags.SOP_INSTANCE_UID),
+    }
+    missing = [name for name, uid in written.items() if not uid]
+    if missing:
+        words = f"{', '.join(missing)} missing; files of one folder were taken together"
+        findings.add("uid_missing", words, file=header.path, study=study, series=series)
+    wrong = [
+        name for name, uid in written.items() if uid and not (UID.fullmatch(uid) and len(uid) <= 64)
+    ]
+    if wrong:
+        example = written[wrong[0]]
+        words = f'invalid {", ".join(wrong)}, such as "{example}", in {len(members)} frames'
+        findings.add("uid_invalid", words, file=header.path, study=study, series=series)

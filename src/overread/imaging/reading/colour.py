@@ -1,0 +1,47 @@
+"""Colour to RGB: YBR by the header's word, palettes by their tables."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.pixels import apply_color_lut
+
+from overread.imaging.reading.layout import PixelLayout
+
+__all__ = ["palette_to_rgb", "to_rgb"]
+
+# Inverse of PS3.3 C.7.6.3.1.2 (full range, ITU-R BT.601); red, green and blue by Y, Cb, Cr.
+YBR_TO_RGB = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]])
+
+
+def to_rgb(values: NDArray[Any], layout: PixelLayout) -> NDArray[Any]:
+    """Return (rows, columns, 3) colours as RGB of the same depth."""
+    if layout.photometric not in {"YBR_FULL", "YBR_FULL_422"} or layout.wrapping in {
+        "jpeg_2000",
+        "htj2k",
+    }:
+        return values
+    top = 2**layout.stored - 1
+    centred = values.astype(np.float64) - np.array([0, (top + 1) / 2, (top + 1) / 2])
+    rgb = np.rint(centred @ YBR_TO_RGB.T)
+    clipped: NDArray[Any] = np.clip(rgb, 0, top).astype(values.dtype)
+    return clipped
+
+
+def palette_to_rgb(values: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Return (rows, columns, 3) RGB of palette indices, 8 bits a colour.
+
+    Raises:
+        ValueError: if the palette is missing or broken.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+            rgb: NDArray[Any] = apply_color_lut(values, dataset)
+        except Exception as error:  # pydicom raises whatever it stumbles over
+            raise ValueError(f"the palette cannot be applied ({error})") from error
+    return rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)

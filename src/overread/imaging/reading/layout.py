@@ -1,0 +1,178 @@
+"""How pixels lie in a file, by its header, and whether that can be true.
+
+Everything is checked before a decoder sees a byte: decoders are written in C and trust headers.
+"""
+
+from dataclasses import dataclass
+
+from overread.imaging.reading import tags
+from overread.imaging.reading.header import Header
+from overread.imaging.reading.syntaxes import BIG_ENDIAN, DEFLATED, name_of, wrapping_of
+
+__all__ = ["LayoutError", "PixelLayout", "layout_of"]
+
+MOST_PIXELS = 2**31  # of one frame; more is a broken header
+COLOURS_OF_ONE = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", ""})
+COLOURS_OF_THREE = frozenset(
+    {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
+)
+
+
+class LayoutError(ValueError):
+    """Pixels that are missing, cut off, or described in a way that cannot be true.
+
+    Attributes:
+        code: of the finding that it becomes.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLayout:
+    """How to read the pixels of a file.
+
+    Attributes:
+        rows, columns: of every frame.
+        frames: number of frames.
+        samples: 1 (grey, palette) or 3 (colour).
+        planar: whether colours lie plane by plane.
+        photometric: PhotometricInterpretation.
+        allocated: bits that a value takes: 1, 8, 16, 32 or 64.
+        stored: bits that count.
+        high: the highest bit that counts, from 0.
+        signed: two's complement.
+        floating: float or double pixels.
+        wrapping: how frames are compressed; "raw" when not.
+        little: byte order of raw values.
+        swapped: whether neighbouring bytes of 8-bit values have changed places (OW, big endian).
+    """
+
+    rows: int
+    columns: int
+    frames: int
+    samples: int
+    planar: bool
+    photometric: str
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    floating: bool
+    wrapping: str
+    little: bool
+    swapped: bool = False
+
+    @property
+    def frame_bits(self) -> int:
+        """Bits of one raw frame."""
+        pixels = self.rows * self.columns * self.allocated
+        if self.photometric in {"YBR_FULL_422", "YBR_PARTIAL_422"} and self.wrapping == "raw":
+            return pixels * 2
+        return pixels * self.samples
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all raw frames."""
+        return (self.frame_bits * self.frames + 7) // 8
+
+
+def layout_of(header: Header) -> PixelLayout:
+    """Return how the pixels of a file lie.
+
+    Raises:
+        LayoutError: with the code of its finding: "no_pixels", "pixels_missing",
+            "transfer_syntax_unsupported", "pixels_inconsistent" or "pixels_truncated".
+    """
+    _check_present(header)
+    layout = _described(header)
+    _check_numbers(layout)
+    _check_length(header, layout)
+    return layout
+
+
+def _check_present(header: Header) -> None:
+    if header.elements.pixel_tag is None:
+        if header.short(tags.ROWS) and header.short(tags.COLUMNS):
+            raise LayoutError("pixels_missing", "an image without PixelData")
+        what = header.text(tags.MODALITY) or "no modality"
+        raise LayoutError("no_pixels", f"a DICOM object without pixels ({what})")
+    if wrapping_of(header.elements.syntax) is None:
+        raise LayoutError(
+            "transfer_syntax_unsupported",
+            f"transfer syntax {name_of(header.elements.syntax)} cannot be decoded",
+        )
+
+
+def _described(header: Header) -> PixelLayout:
+    elements = header.elements
+    floating = elements.pixel_tag in {tags.FLOAT_PIXELS, tags.DOUBLE_PIXELS}
+    allocated = header.short(tags.BITS_ALLOCATED) or 0
+    if floating:
+        allocated = 32 if elements.pixel_tag == tags.FLOAT_PIXELS else 64
+    stored = header.short(tags.BITS_STORED) or allocated
+    high = header.short(tags.HIGH_BIT)
+    return PixelLayout(
+        header.short(tags.ROWS) or 0,
+        header.short(tags.COLUMNS) or 0,
+        header.num_frames,
+        header.short(tags.SAMPLES_PER_PIXEL) or 1,
+        header.short(tags.PLANAR_CONFIGURATION) == 1,
+        header.text(tags.PHOTOMETRIC).upper(),
+        allocated,
+        allocated if floating else stored,
+        stored - 1 if high is None or floating else high,
+        header.short(tags.PIXEL_REPRESENTATION) == 1,
+        floating,
+        wrapping_of(elements.syntax) or "raw",
+        elements.little,
+        allocated == 8 and elements.syntax == BIG_ENDIAN and elements.pixel_vr == b"OW",
+    )
+
+
+def _check_numbers(layout: PixelLayout) -> None:
+    if not layout.rows or not layout.columns:
+        _contradiction(f"{layout.rows} rows and {layout.columns} columns")
+    if layout.rows * layout.columns * layout.frames > MOST_PIXELS * 8:
+        _contradiction(f"{layout.frames} frames of {layout.rows} x {layout.columns} pixels")
+    if layout.allocated not in {1, 8, 16, 32, 64}:
+        _contradiction(f"BitsAllocated {layout.allocated}; expected 1, 8, 16, 32 or 64")
+    if not layout.stored <= layout.allocated or not layout.stored - 1 <= layout.high:
+        _contradiction(f"BitsStored {layout.stored} with HighBit {layout.high}")
+    if layout.high >= layout.allocated:
+        _contradiction(f"HighBit {layout.high} with BitsAllocated {layout.allocated}")
+    known = COLOURS_OF_ONE if layout.samples == 1 else COLOURS_OF_THREE
+    if layout.samples not in {1, 3} or layout.photometric not in known:
+        _contradiction(
+            f"{layout.samples} samples per pixel with photometric interpretation "
+            f"{layout.photometric or 'missing'}"
+        )
+
+
+def _check_length(header: Header, layout: PixelLayout) -> None:
+    length = header.elements.pixel_length
+    if length is None:
+        if not header.complete:
+            raise LayoutError("pixels_truncated", "the compressed pixels end before their end mark")
+        if layout.wrapping == "raw" and header.elements.syntax != "1.2.840.10008.1.2.1.98":
+            _contradiction("encapsulated pixels in an uncompressed transfer syntax")
+        return
+    if layout.wrapping != "raw":
+        _contradiction(
+            f"pixels are not encapsulated, but the syntax is {name_of(header.elements.syntax)}"
+        )
+    there = length
+    if header.elements.syntax != DEFLATED:
+        there = min(length, header.size - header.elements.pixel_offset)
+    if there < layout.total_bytes:
+        raise LayoutError(
+            "pixels_truncated",
+            f"{there} bytes of pixels; {layout.frames} x {layout.rows} x {layout.columns} pixels "
+            f"of {layout.allocated} bits need {layout.total_bytes}",
+        )
+
+
+def _contradiction(words: str) -> None:
+    raise LayoutError("pixels_inconsistent", words)

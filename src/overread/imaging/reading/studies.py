@@ -1,0 +1,124 @@
+"""Read a folder: files to headers to studies, series and stacks, with every oddity as a finding.
+
+Headers only; pixels are decoded when somebody asks for them.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from overread.imaging.reading.collecting import collect_studies
+from overread.imaging.reading.enhanced import enhanced_frames, has_groups
+from overread.imaging.reading.findings import Findings
+from overread.imaging.reading.frames import FrameHeader, frames_of
+from overread.imaging.reading.header import UnreadableError, read_header
+from overread.imaging.reading.layout import LayoutError, layout_of
+from overread.imaging.reading.report import Reading
+from overread.imaging.reading.roles import check_roles
+from overread.imaging.reading.scan import find_files
+
+__all__ = ["Progress", "read_studies"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total)."""
+
+CHUNK = 64
+Outcome = tuple[Path, list[FrameHeader] | tuple[str, str]]
+ARCHIVES = {b"PK\x03\x04", b"\x1f\x8b\x08\x00", b"Rar!", b"7z\xbc\xaf"}
+DICOM_ENDINGS = frozenset({"", ".dcm", ".dicom", ".ima", ".dic"})
+
+
+def read_studies(
+    path: Path,
+    *,
+    roles: Mapping[str, str] | None = None,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> Reading:
+    """Read the headers of every DICOM file below a folder.
+
+    One study is one StudyInstanceUID, wherever its files lie. Files that cannot be used become
+    findings; nothing that a file holds raises an error.
+
+    Args:
+        path: a folder, or a single file.
+        roles: {series folder name or SeriesInstanceUID: role}; comes before what is inferred.
+        workers: threads that read headers; None chooses.
+        on_progress: called with ("scan" or "headers", done, total).
+
+    Returns:
+        the studies with their series, stacks and findings.
+
+    Raises:
+        RoleError: if `roles` names a role that does not exist.
+    """
+    check_roles(roles or {})
+    root = Path(path)
+    findings = Findings(root)
+    if not root.exists():
+        findings.add("path_missing", f"{root.name} does not exist")
+        return Reading((), tuple(findings.found))
+    files, failed = find_files(root)
+    for folder, why in failed:
+        findings.add("folder_unreadable", f"the folder cannot be listed ({why})", file=folder)
+    if not files:
+        findings.add("no_files", "the folder holds no files")
+    report = on_progress or _silent
+    report("scan", len(files), len(files))
+    frames = list(_frames(_outcomes(files, workers, report), findings))
+    studies = collect_studies(frames, root, roles or {}, findings)
+    return Reading(studies, tuple(findings.found))
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Do nothing."""
+
+
+def _outcomes(files: Sequence[Path], workers: int | None, report: Progress) -> Iterator[Outcome]:
+    chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
+    done = 0
+    with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
+        for outcomes in pool.map(_open_all, chunks):
+            done += len(outcomes)
+            report("headers", done, len(files))
+            yield from outcomes
+
+
+def _open_all(files: Iterable[Path]) -> list[Outcome]:
+    return [(file, _open(file)) for file in files]
+
+
+def _open(file: Path) -> list[FrameHeader] | tuple[str, str]:
+    """Return the frames of a file, or the code and words of what is wrong with it."""
+    try:
+        header = read_header(file)
+        layout_of(header)
+        return enhanced_frames(header) if has_groups(header) else frames_of(header)
+    except UnreadableError as error:
+        return _explained(file, error)
+    except LayoutError as error:
+        return error.code, str(error)
+    except ValueError as error:
+        return "groups_unreadable", str(error)
+
+
+def _explained(file: Path, error: UnreadableError) -> tuple[str, str]:
+    """Tell archives and files that were meant to be DICOM from files that merely lie there."""
+    if error.code != "not_dicom":
+        return error.code, str(error)
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    if start in ARCHIVES or start[:3] == b"\x1f\x8b\x08":
+        return "archive", "an archive; files inside it are not read"
+    if file.suffix.lower() in DICOM_ENDINGS and not file.name.startswith("."):
+        return "not_dicom_image", f"not a DICOM file: {error}"
+    return "not_dicom", "not a DICOM file"
+
+
+def _frames(outcomes: Iterable[Outcome], findings: Findings) -> Iterator[FrameHeader]:
+    for file, outcome in outcomes:
+        if isinstance(outcome, tuple):
+            findings.add(outcome[0], outcome[1], file=file)
+        else:
+            yield from outcome
