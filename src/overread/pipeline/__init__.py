@@ -1,6 +1,19 @@
 """Recipe -> plan -> what is missing is run, each step kept under the hash of what decides it."""
 
+from overread.pipeline.bundling import bundle_recipe, make_bundle
+from overread.pipeline.driver import Ran, finished, run
+from overread.pipeline.graph import Graph, build_graph
+from overread.pipeline.plan import Plan, PlanError, PlannedStep, graph_of, plan
+from overread.pipeline.recipe import (
+    Recipe,
+    RecipeError,
+    read_recipe,
+    recipe_schema,
+    resolved_recipe,
+)
+from overread.pipeline.recipes import find_recipe, shipped_recipes
 from overread.pipeline.run import Event, Listener, RunError, StepResult, run_steps
+from overread.pipeline.scoring import score_tables
 from overread.pipeline.step import Context, Outcome, Stage, Step, Task
 from overread.pipeline.store import Entry, Manifest, Store, StoreError
 from overread.pipeline.upkeep import Difference, prune, verify, why
@@ -10,9 +23,16 @@ __all__ = [
     "Difference",
     "Entry",
     "Event",
+    "Graph",
     "Listener",
     "Manifest",
     "Outcome",
+    "Plan",
+    "PlanError",
+    "PlannedStep",
+    "Ran",
+    "Recipe",
+    "RecipeError",
     "RunError",
     "Stage",
     "Step",
@@ -20,8 +40,21 @@ __all__ = [
     "Store",
     "StoreError",
     "Task",
+    "build_graph",
+    "bundle_recipe",
+    "find_recipe",
+    "finished",
+    "graph_of",
+    "make_bundle",
+    "plan",
     "prune",
+    "read_recipe",
+    "recipe_schema",
+    "resolved_recipe",
+    "run",
     "run_steps",
+    "score_tables",
+    "shipped_recipes",
     "verify",
     "why",
 ]

@@ -43,18 +43,22 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def digest_folder(folder: Path) -> dict[str, Any]:
+def digest_folder(folder: Path, *, skip: Path | None = None) -> dict[str, Any]:
     """Return what identifies a dataset's folder: a digest of its file list, and its extent.
 
     Names are relative, so that the folder may move; times do not count; hidden files do not count.
     Tables count with their content, everything else with its size.
+
+    Args:
+        folder: the dataset.
+        skip: a folder that does not count, such as a store inside the dataset.
 
     Returns:
         {"digest": hex, "files": count, "bytes": sum of sizes}.
     """
     digest = hashlib.sha256()
     files = size = 0
-    for path, length in _files(folder):
+    for path, length in _files(folder, skip):
         name = path.relative_to(folder).as_posix()
         content = hash_file(path) if path.suffix.lower() in TABLE_SUFFIXES else ""
         digest.update(f"{name}\0{length}\0{content}\n".encode("utf-8", "surrogateescape"))
@@ -62,8 +66,12 @@ def digest_folder(folder: Path) -> dict[str, Any]:
     return {"digest": digest.hexdigest()[: 2 * KEY_LENGTH], "files": files, "bytes": size}
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+def _files(folder: Path, skip: Path | None) -> Iterator[tuple[Path, int]]:
+    apart = skip.resolve() if skip else None
     for here, folders, names in os.walk(folder):
+        if apart and Path(here).resolve() == apart:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             path = Path(here) / name

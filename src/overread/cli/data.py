@@ -1,0 +1,86 @@
+"""Commands about data: inspect, forge, score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from overread.cli.options import Json, write_json
+from overread.cli.progress import showing
+from overread.cli.tables import show_scores, table
+
+__all__ = ["COMMANDS"]
+
+Dataset = Annotated[str, typer.Argument(help="Name of the dataset, such as rsna2024_lumbar.")]
+SHORT = {"lumbar": "rsna2024_lumbar"}
+
+
+def inspect(
+    folder: Annotated[Path, typer.Argument(help="A folder of DICOM files, in any layout.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Say what studies, series and faults a folder holds. Opens headers only."""
+    from overread.imaging import read_studies
+
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder}: found nothing there, expected a folder of studies")
+    with showing() as on_progress:
+        reading = read_studies(folder, on_progress=on_progress)
+    if json:
+        write_json(reading.to_json())
+        return
+    rows = [
+        (study.id, one.id, one.role or "-", f"{one.role_confidence:.2f}", str(len(one.frames)))
+        for study in reading.studies
+        for one in study.series
+    ]
+    table(("study", "series", "role", "sure", "images"), rows, title=str(folder))
+    findings = [(f.severity, f.code, f.study or "-", f.message) for f in reading.findings]
+    table(("severity", "code", "study", "what"), findings, title="findings")
+
+
+def forge(
+    dataset: Dataset,
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    *,
+    studies: Annotated[int, typer.Option(min=1, help="How many studies.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
+    style: Annotated[str, typer.Option(help="clean, or hospital with real dirt.")] = "clean",
+) -> None:
+    """Forge phantom studies with known truth, in the layout of a dataset."""
+    from overread.shelf import take
+
+    if style not in {"clean", "hospital"}:
+        raise typer.BadParameter(f'found "{style}", expected clean or hospital')
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; choose a new folder")
+    module = take("overread.datasets", SHORT.get(dataset, dataset))
+    with showing() as on_progress:
+        module.forge(folder, studies=studies, seed=seed, style=style, on_progress=on_progress)
+    typer.echo(f"{studies} studies in {folder}", err=True)
+
+
+def score(
+    dataset: Dataset,
+    *,
+    labels: Annotated[Path, typer.Option(help="The dataset's table of grades.")],
+    predictions: Annotated[Path, typer.Option(help="A table in the layout of a submission.")],
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metrics; the dataset's own unless named.")
+    ] = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Replicates for the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the replicates.")] = 0,
+    json: Json = False,
+) -> None:
+    """Score a table of predictions against labels, with intervals and floors."""
+    from overread.pipeline.scoring import score_tables
+
+    name = SHORT.get(dataset, dataset)
+    scores = score_tables(
+        name, labels, predictions, metrics=metric or [], bootstrap=bootstrap, seed=seed
+    )
+    show_scores(scores, json=json)
+
+
+COMMANDS = {"inspect": inspect, "forge": forge, "score": score}

@@ -1,0 +1,121 @@
+"""Commands about the store: ls, why, prune, verify."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from overread.cli.options import Data, Json, StoreFolder, write_json
+from overread.cli.tables import table
+
+if TYPE_CHECKING:
+    from overread.pipeline import Step
+
+__all__ = ["COMMANDS"]
+
+STORE = Path("store")
+
+
+def ls(*, store: StoreFolder = STORE, json: Json = False) -> None:
+    """List finished steps: when made, how long it took, how large they are."""
+    from overread.pipeline import Store
+
+    rows = []
+    for entry in Store(store).entries():
+        known = entry.manifest
+        size = sum(file["bytes"] for file in known.files.values())
+        rows.append(
+            {
+                "stage": known.stage,
+                "name": known.name,
+                "key": known.key,
+                "made": known.made,
+                "seconds": known.wall_s,
+                "peak_memory_mb": known.peak_memory_mb,
+                "bytes": size,
+                "broken": len(known.broken),
+            }
+        )
+    if json:
+        write_json(rows)
+        return
+    columns = ("stage", "name", "key", "made", "seconds", "peak_memory_mb", "bytes", "broken")
+    table(columns, [[str(row[column]) for column in columns] for row in rows])
+
+
+def why(
+    step: Annotated[str, typer.Argument(help="Stage and name, such as fit/exp16.fold0.")],
+    *,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Explain the step as this recipe plans it.")
+    ] = None,
+    data: Data = None,
+    store: StoreFolder = STORE,
+    json: Json = False,
+) -> None:
+    """Print which setting made a step new, against the nearest entry of the same name."""
+    from overread.pipeline import Store
+    from overread.pipeline import why as explain
+
+    planned = _goals([recipe], data, store) if recipe else []
+    title, found = explain(Store(store), step, planned)
+    if json:
+        rows = [{"step": d.step, "path": d.path, "old": d.old, "new": d.new} for d in found]
+        write_json({"compared": title, "differences": rows})
+        return
+    typer.echo(title)
+    for difference in found:
+        typer.echo(f"  {difference}")
+
+
+def prune(
+    *,
+    keep: Annotated[
+        list[Path], typer.Option("--keep", help="Recipes whose steps stay; may be repeated.")
+    ],
+    data: Data = None,
+    store: StoreFolder = STORE,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RECIPE]...", help="Further recipes to keep.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Remove what no kept recipe reaches. What a running process works on stays."""
+    from overread.pipeline import Store
+    from overread.pipeline import prune as remove
+
+    kept = _goals([str(path) for path in (*keep, *(more or ()))], data, store)
+    removed = [str(path) for path in remove(Store(store), kept, dry=dry)]
+    if json:
+        write_json({"removed": removed, "dry_run": dry})
+        return
+    for path in removed:
+        typer.echo(path)
+    typer.echo(f"{len(removed)} {'would be ' if dry else ''}removed")
+
+
+def verify(*, store: StoreFolder = STORE, json: Json = False) -> None:
+    """Read every file of every entry again and name those that changed."""
+    from overread.pipeline import Store
+    from overread.pipeline import verify as check
+
+    count, faults = check(Store(store))
+    if json:
+        write_json({"entries": count, "faults": faults})
+    else:
+        for fault in faults:
+            typer.echo(fault, err=True)
+        typer.echo(f"{count} entries, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+def _goals(recipes: list[str], data: Path | None, store: Path) -> "list[Step]":
+    from overread.pipeline import find_recipe, graph_of, read_recipe
+
+    graphs = [graph_of(read_recipe(find_recipe(name)), data, store) for name in recipes]
+    return [goal for graph in graphs for goal in graph.goals]
+
+
+COMMANDS = {"ls": ls, "why": why, "prune": prune, "verify": verify}

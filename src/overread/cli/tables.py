@@ -1,0 +1,47 @@
+"""Tables for people, on stdout."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import rich.console
+import rich.markup
+import rich.table
+
+from overread.cli.options import write_json
+
+if TYPE_CHECKING:
+    from overread.records import Scores
+
+__all__ = ["show_scores", "table"]
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    """Print a table; nothing when there are no rows."""
+    found = rich.table.Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        found.add_column(column, overflow="fold")
+    for row in rows:
+        found.add_row(*(rich.markup.escape(str(cell)) for cell in row))
+    if found.row_count:
+        rich.console.Console().print(found)
+
+
+def show_scores(scores: "Scores", *, json: bool) -> None:
+    """Print scores: as JSON by predictor and metric, or the overall rows as a table."""
+    if json:
+        from overread.pipeline.driver import scores_json
+
+        write_json(scores_json(scores))
+        return
+    rows = [
+        (row["predictor"], row["metric"], *_numbers(row), row["n"])
+        for row in scores.frame.iter_rows(named=True)
+        if row["target"] is None and row["slice"] is None
+    ]
+    table(("predictor", "metric", "value", "95 % interval", "n"), rows)
+
+
+def _numbers(row: dict[str, Any]) -> tuple[str, str]:
+    value = "-" if row["value"] is None else f"{row['value']:.4f}"
+    interval = "-" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"
+    return value, interval

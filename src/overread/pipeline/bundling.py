@@ -1,0 +1,135 @@
+"""The networks of a finished run, collected into a bundle that grades new studies.
+
+Only what the final predictor needs goes in. What a bundle is stands in `inference`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+
+from overread.inference import Bundle, BundleRecipe
+from overread.inference.ranges import measure_ranges
+from overread.pipeline.dataset_files import load_dataset
+from overread.pipeline.driver import scores_json
+from overread.pipeline.graph import Graph, dataset_settings
+from overread.pipeline.networks import load_state
+from overread.pipeline.plan import PlanError, graph_of
+from overread.pipeline.recipe import Recipe
+from overread.pipeline.recipe_checks import joined_by
+from overread.pipeline.stages.join import LEARNT
+from overread.pipeline.stages.score import load_scores
+from overread.pipeline.step import Step
+from overread.pipeline.store import Store
+from overread.shelf import Named
+
+__all__ = ["bundle_recipe", "make_bundle"]
+
+
+def make_bundle(recipe: Recipe, data: Path | None, store: Path, output: Path) -> str:
+    """Write a bundle to a new folder and return its hash.
+
+    Raises:
+        PlanError: if the run is not finished; names the first step that lacks.
+        BundleError: if the folder is not empty.
+    """
+    shelf, graph = Store(store), graph_of(recipe, data, store)
+    content = bundle_recipe(recipe)
+    for step in _needed(graph, content):
+        if shelf.entry(step) is None:
+            raise PlanError(f"{step.label} is not finished in {store}; run the recipe first")
+    bundle = Bundle(
+        content,
+        graph.rubric,
+        {name: _states(shelf, graph.locator_fits[name]) for name in content.locators},
+        {name: _states(shelf, graph.fits[name]) for name in content.members},
+        {name: _learnt(shelf, graph.predictors[name]) for name in content.ensembles},
+        _card(shelf, graph),
+    )
+    return bundle.save(output)
+
+
+def bundle_recipe(recipe: Recipe) -> BundleRecipe:
+    """Return the part of a recipe that its final predictor needs."""
+    wanted = _reachable(recipe)
+    members = {name: spec for name, spec in recipe.members.items() if name in wanted}
+    views = {
+        name: view
+        for name, view in recipe.views.items()
+        if any(name in member.views for member in members.values())
+    }
+    locators = _with_around(recipe, {view.around for view in views.values() if view.around})
+    return BundleRecipe(
+        name=recipe.name,
+        dataset=Named.model_validate(dataset_settings(recipe.dataset)),
+        locators={name: spec for name, spec in recipe.keypoints.items() if name in locators},
+        views=views,
+        members=members,
+        ensembles={name: spec for name, spec in recipe.ensembles.items() if name in wanted},
+        final=recipe.final,
+    )
+
+
+def _reachable(recipe: Recipe) -> set[str]:
+    found: set[str] = set()
+    waiting = [recipe.final]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += joined_by(recipe.ensembles[name]) if name in recipe.ensembles else ()
+    return found
+
+
+def _with_around(recipe: Recipe, names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for name in names:
+        here: str | None = name
+        while here is not None and here not in found:
+            found.add(here)
+            here = recipe.keypoints[here].around
+    return found
+
+
+def _needed(graph: Graph, content: BundleRecipe) -> Iterable[Step]:
+    for name in content.locators:
+        yield from graph.locator_fits[name].values()
+    for name in content.members:
+        yield from graph.fits[name].values()
+    for name in content.ensembles:
+        yield graph.predictors[name]
+    yield graph.score
+    yield graph.read
+
+
+def _states(store: Store, fits: Mapping[int, Step]) -> dict[int, Any]:
+    return {fold: load_state(store.folder(step)) for fold, step in fits.items()}
+
+
+def _learnt(store: Store, step: Step) -> dict[str, Any]:
+    path = store.folder(step) / LEARNT
+    return dict(safetensors.numpy.load_file(path)) if path.is_file() else {}
+
+
+def _card(store: Store, graph: Graph) -> dict[str, Any]:
+    recipe = graph.recipe
+    dataset = load_dataset(store.folder(graph.read), Path())
+    scores = scores_json(load_scores(store.folder(graph.score)))
+    shown = {name: table for name, table in scores.items() if _shown(name, recipe.final)}
+    return {
+        "about": recipe.about.model_dump(mode="json"),
+        "date": datetime.now(UTC).date().isoformat(),
+        "studies": len(dataset.studies),
+        "subjects": len({study.subject for study in dataset.studies}),
+        "folds": recipe.folds.count,
+        "forged": recipe.dataset.forge is not None and "forge" in graph.read.inputs,
+        "scores": shown,
+        "ranges": measure_ranges(dataset.studies),
+        "steps": sorted(step.id for step in graph.goals),
+    }
+
+
+def _shown(predictor: str, final: str) -> bool:
+    return predictor == final or predictor.startswith("floor:")

@@ -1,0 +1,131 @@
+"""A recipe from its file to its scores: plan, run, and say what came of it."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from overread.pipeline.graph import Graph
+from overread.pipeline.plan import PlanError, graph_of
+from overread.pipeline.recipe import Recipe
+from overread.pipeline.run import Event, Listener, StepResult, run_steps, summary
+from overread.pipeline.stages.score import load_scores
+from overread.pipeline.step import Context
+from overread.pipeline.store import Store
+from overread.records import Scores
+
+__all__ = ["Ran", "finished", "run", "scores_json"]
+
+
+def unseen(event: Event) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What came of a run.
+
+    Attributes:
+        graph: the steps.
+        results: how each came to be there.
+        broken: {study id: why} of studies that were set aside.
+        scores: of all predictors and floors.
+        report: folder of the report.
+    """
+
+    graph: Graph
+    results: tuple[StepResult, ...]
+    broken: dict[str, str]
+    scores: Scores
+    report: Path
+
+    def copy_report(self, folder: Path) -> Path:
+        """Copy the report to a new folder.
+
+        Raises:
+            FileExistsError: if there is something already.
+        """
+        if folder.exists():
+            raise FileExistsError(f"{folder} exists; choose a new folder")
+        shutil.copytree(self.report, folder, ignore=shutil.ignore_patterns("manifest.json"))
+        return folder
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the layout of `run --json`."""
+        return {
+            "recipe": self.graph.recipe.name,
+            "final": self.graph.recipe.final,
+            "scores": scores_json(self.scores),
+            "broken": self.broken,
+            "steps": summary(self.results),
+            "report": str(self.report),
+        }
+
+
+def scores_json(scores: Scores) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return {predictor: {metric: {value, low, high, n, ...}}}.
+
+    Rows of one target or slice stand under "targets" and "slices" of their metric.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in scores.frame.iter_rows(named=True):
+        metric = found.setdefault(row["predictor"], {}).setdefault(row["metric"], {})
+        numbers = {name: row[name] for name in ("value", "low", "high", "n")}
+        if row["target"] is None and row["slice"] is None:
+            metric |= numbers
+        elif row["slice"] is None:
+            metric.setdefault("targets", {})[row["target"]] = numbers
+        else:
+            name = row["slice"] if row["target"] is None else f"{row['target']}@{row['slice']}"
+            metric.setdefault("slices", {})[name] = numbers
+    return found
+
+
+def run(
+    recipe: Recipe,
+    data: Path | None,
+    store: Path,
+    *,
+    workers: int = 1,
+    listen: Listener = unseen,
+) -> Ran:
+    """Make what a recipe lacks in a store; a finished step is never made again.
+
+    Args:
+        recipe: read and checked.
+        data: the dataset's folder; None where the recipe forges its studies.
+        store: folder of the store; made if need be.
+        workers: studies worked on at a time.
+        listen: told what goes on.
+
+    Raises:
+        PlanError: if there is no data.
+        RunError: if a step fails, or more studies are broken than the recipe allows.
+    """
+    graph = graph_of(recipe, data, store)
+    context = Context(data=data, workers=workers, max_broken=recipe.max_broken)
+    results = run_steps(graph.goals, Store(store), context, listen=listen)
+    return _collect(graph, Store(store), tuple(results))
+
+
+def finished(recipe: Recipe, data: Path | None, store: Path) -> Ran:
+    """Return what came of an earlier run.
+
+    Raises:
+        PlanError: if it has not ended.
+    """
+    graph = graph_of(recipe, data, store)
+    if Store(store).entry(graph.report) is None:
+        raise PlanError(f"recipe {recipe.name} is not finished in {store}; run it first")
+    return _collect(graph, Store(store), ())
+
+
+def _collect(graph: Graph, store: Store, results: tuple[StepResult, ...]) -> Ran:
+    last = store.entry(graph.report)
+    return Ran(
+        graph,
+        results,
+        dict(last.manifest.broken) if last else {},
+        load_scores(store.folder(graph.score)),
+        store.folder(graph.report),
+    )

@@ -1,0 +1,127 @@
+"""What a recipe would do: its steps, done or to do, and what they add up to. Opens no image."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from overread.pipeline.graph import Graph, build_graph
+from overread.pipeline.keys import digest_folder
+from overread.pipeline.recipe import Recipe
+from overread.pipeline.run import missing_steps
+from overread.pipeline.step import Step, in_order
+from overread.pipeline.store import Store
+
+__all__ = ["Plan", "PlanError", "PlannedStep", "plan", "plan_graph"]
+
+State = Literal["done", "begun", "to do", "not needed"]
+
+
+class PlanError(ValueError):
+    """A recipe cannot be planned for this data."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedStep:
+    """A step and how far it is: "not needed" is a cache whose readers are all done."""
+
+    step: Step
+    state: State
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The steps of a recipe for one dataset and store.
+
+    Attributes:
+        graph: the steps by what they are for.
+        steps: all of them, inputs first.
+    """
+
+    graph: Graph
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Return what the whole recipe takes, done or not.
+
+        training_runs counts a locator's generation or a member once for all folds, fold_trainings
+        each fold; the checkpoints are those that grade new studies.
+        """
+        names = (
+            "training_runs",
+            "fold_trainings",
+            "fold_epochs",
+            "locator_fold_trainings",
+            "member_fold_trainings",
+            "locator_checkpoints",
+            "member_checkpoints",
+            "members",
+            "ensembles",
+        )
+        totals = dict.fromkeys(names, 0)
+        for planned in self.steps:
+            for name, count in planned.step.totals.items():
+                totals[name] = totals.get(name, 0) + count
+        return {**totals, "steps": len(self.steps)}
+
+    def count(self, state: State) -> int:
+        """Return how many steps are in this state."""
+        return sum(planned.state == state for planned in self.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the layout of `plan --json`."""
+        return {
+            "recipe": self.graph.recipe.name,
+            "final": self.graph.recipe.final,
+            "steps": [
+                {
+                    "stage": planned.step.stage.name,
+                    "name": planned.step.name,
+                    "key": planned.step.key,
+                    "state": planned.state,
+                    "inputs": sorted({needed.id for needed in planned.step.inputs.values()}),
+                }
+                for planned in self.steps
+            ],
+            "done": self.count("done"),
+            "to_do": self.count("to do") + self.count("begun"),
+            "totals": self.totals,
+        }
+
+
+def plan(recipe: Recipe, data: Path | None, store: Path) -> Plan:
+    """Return the steps of a recipe: which are done, which are to do.
+
+    Args:
+        recipe: read and checked.
+        data: the dataset's folder; None where the recipe forges its studies.
+        store: folder of the store; need not exist.
+
+    Raises:
+        PlanError: if there is neither data nor `forge`, or the folder does not exist.
+    """
+    return plan_graph(graph_of(recipe, data, store), Store(store))
+
+
+def graph_of(recipe: Recipe, data: Path | None, store: Path) -> Graph:
+    """Return the steps of a recipe for a folder of data."""
+    if data is None and recipe.dataset.forge is None:
+        raise PlanError(
+            f"recipe {recipe.name} needs data: name its folder with --data "
+            "(or let it forge phantoms: `dataset: {forge: {studies: 100}}`)"
+        )
+    if data is not None and not data.is_dir():
+        raise PlanError(f"--data {data}: found no such folder, expected the dataset's folder")
+    return build_graph(recipe, None if data is None else digest_folder(data, skip=store))
+
+
+def plan_graph(graph: Graph, store: Store) -> Plan:
+    """Return how far the steps of a graph are."""
+    missing = {step.id for step in missing_steps(graph.goals, store)}
+
+    def state(step: Step) -> State:
+        if step.id in missing:
+            return "begun" if store.partial(step).is_dir() else "to do"
+        return "done" if store.entry(step) else "not needed"
+
+    return Plan(graph, tuple(PlannedStep(step, state(step)) for step in in_order(graph.goals)))

@@ -1,0 +1,178 @@
+"""Do the names in a recipe belong together? Every fault is found, each said in one sentence.
+
+It knows shelves, rubrics and roles; it reads no data.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from overread.imaging import ROLE_PLANE
+from overread.inference import asked_targets
+from overread.pipeline.recipe_errors import Fault, faults_of
+from overread.pipeline.recipe_text import Path
+from overread.records import RecordError, Rubric
+from overread.shelf import Named, NotOnShelfError, nearest, settings_of, take
+
+if TYPE_CHECKING:
+    from overread.pipeline.recipe import Recipe
+
+__all__ = ["check", "joined_by", "joiner"]
+
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
+    """Yield (path, sentence) for each name that does not fit.
+
+    Args:
+        recipe: valid by itself.
+        rubric_of: returns the rubric; called only when the dataset's settings are valid.
+    """
+    yield from _names(recipe)
+    shelf = list(_shelves(recipe))
+    yield from shelf
+    yield from _locators(recipe)
+    yield from _views(recipe)
+    yield from _members(recipe)
+    yield from _ensembles(recipe)
+    if not any(path[:1] == ("dataset",) for path, _ in shelf):
+        yield from _targets(recipe, rubric_of())
+
+
+def _names(recipe: "Recipe") -> Iterator[Fault]:
+    for kind in ("keypoints", "views", "members", "ensembles"):
+        for name in getattr(recipe, kind):
+            if not PLAIN_NAME.fullmatch(name):
+                yield (kind, name), "names hold letters, digits, _ and - only; rename it"
+    for name in recipe.members.keys() & recipe.ensembles.keys():
+        yield ("ensembles", name), "is also the name of a member; predictors share one name space"
+    if not recipe.members:
+        yield ("members",), "is empty; a recipe needs one member at least"
+
+
+def _shelves(recipe: "Recipe") -> Iterator[Fault]:
+    """Check each `use`, and the settings beside it."""
+    chosen: list[tuple[Path, str, Any]] = [
+        (("dataset",), "datasets", {"use": recipe.dataset.use, **recipe.dataset.settings})
+    ]
+    chosen += [(("keypoints", n, "model"), "models", s.model) for n, s in recipe.keypoints.items()]
+    chosen += [(("members", n, "model"), "models", s.model) for n, s in recipe.members.items()]
+    chosen += [
+        (("ensembles", name), "ensembling", joiner(named))
+        for name, named in recipe.ensembles.items()
+    ]
+    chosen += [(("scores", i), "scoring", s) for i, s in enumerate(recipe.scores)]
+    for path, room, named in chosen:
+        yield from _shelf(path, f"overread.{room}", named)
+
+
+def _shelf(path: Path, room: str, named: Named | Mapping[str, Any]) -> Iterator[Fault]:
+    try:
+        settings_of(room, named)
+    except NotOnShelfError as error:
+        yield (*path, "use"), str(error)
+    except ValidationError as error:
+        yield from faults_of(error, _spec_class(room, named), path)
+
+
+def _spec_class(room: str, named: Named | Mapping[str, Any]) -> Any:
+    use = named.use if isinstance(named, Named) else named["use"]
+    return take(room, use).Spec
+
+
+def _locators(recipe: "Recipe") -> Iterator[Fault]:
+    around = {name: spec.around for name, spec in recipe.keypoints.items()}
+    for name, spec in recipe.keypoints.items():
+        yield from _roles(("keypoints", name, "series"), spec.series)
+        yield from _known(("keypoints", name, "around"), "locator", spec.around, around)
+    needs = {name: [other] if other in around else [] for name, other in around.items()}
+    for cycle in _cycles(needs):
+        yield ("keypoints", cycle[0], "around"), f"locators wait for each other: {_arrows(cycle)}"
+
+
+def _views(recipe: "Recipe") -> Iterator[Fault]:
+    for name, view in recipe.views.items():
+        yield from _roles(("views", name, "series"), view.series)
+        yield from _known(("views", name, "around"), "locator", view.around, recipe.keypoints)
+
+
+def _members(recipe: "Recipe") -> Iterator[Fault]:
+    for name, member in recipe.members.items():
+        for index, view in enumerate(member.views):
+            yield from _known(("members", name, "views", index), "view", view, recipe.views)
+
+
+def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
+    predictors = {*recipe.members, *recipe.ensembles}
+    needs: dict[str, list[str]] = {}
+    for name, named in recipe.ensembles.items():
+        needs[name] = list(joined_by(named))
+        if not needs[name]:
+            yield ("ensembles", name, "of"), "is missing; list the predictors that are joined"
+        for index, predictor in enumerate(needs[name]):
+            path = ("ensembles", name, "of", index)
+            yield from _known(path, "member or ensemble", predictor, predictors)
+    for cycle in _cycles(needs):
+        yield ("ensembles", cycle[0], "of"), f"ensembles join each other: {_arrows(cycle)}"
+    yield from _known(("final",), "member or ensemble", recipe.final, predictors)
+
+
+def joined_by(named: Named) -> tuple[str, ...]:
+    """Return the names of the predictors that an ensemble joins."""
+    of = named.settings.get("of", ())
+    return tuple(str(name) for name in of) if isinstance(of, list | tuple) else ()
+
+
+def joiner(named: Named) -> Named:
+    """Return an ensemble's settings without the names of those that it joins."""
+    own = {key: value for key, value in named.settings.items() if key != "of"}
+    return Named.model_validate({"use": named.use, **own})
+
+
+def _targets(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
+    for name, member in recipe.members.items():
+        for index, target in enumerate(member.targets or ()):
+            yield from _known(("members", name, "targets", index), "target", target, rubric.names)
+        try:
+            asked_targets(rubric, member)
+        except RecordError as error:
+            if not set(member.targets or ()) - set(rubric.names):
+                yield ("members", name, "mirror"), str(error)
+    for name, view in recipe.views.items():
+        locator = recipe.keypoints.get(view.around or "")
+        if locator and not set(locator.points) & set(rubric.sites):
+            found, sites = ", ".join(locator.points), ", ".join(rubric.sites) or "none"
+            sentence = f'locator "{view.around}" finds {found}, but {rubric.name} has sites {sites}'
+            yield ("views", name, "around"), sentence
+
+
+def _roles(path: Path, roles: Iterable[str]) -> Iterator[Fault]:
+    for index, role in enumerate(roles):
+        yield from _known((*path, index), "series role", role, ROLE_PLANE)
+
+
+def _known(path: Path, kind: str, name: str | None, known: Iterable[str]) -> Iterator[Fault]:
+    if name is not None and name not in set(known):
+        yield path, f'no {kind} "{name}"; {nearest(name, known)}'
+
+
+def _cycles(needs: Mapping[str, list[str]]) -> Iterator[list[str]]:
+    """Yield each cycle once, from its first name in the order of the recipe."""
+    order = list(needs)
+
+    def walk(trail: list[str]) -> Iterator[list[str]]:
+        for name in needs.get(trail[-1], ()):
+            if name == trail[0]:
+                yield trail
+            elif name not in trail and name in needs and order.index(name) > order.index(trail[0]):
+                yield from walk([*trail, name])
+
+    for name in order:
+        yield from walk([name])
+
+
+def _arrows(cycle: list[str]) -> str:
+    return " -> ".join([*cycle, cycle[0]])

@@ -1,0 +1,34 @@
+"""Who is held out where: one split by subject, for every learner of the recipe."""
+
+from pathlib import Path
+
+import polars as pl
+
+from overread.datasets import Dataset
+from overread.learning import make_folds
+from overread.pipeline.stages.read import studies_of
+from overread.pipeline.step import Stage, Task
+from overread.records import Folds
+
+__all__ = ["STAGE", "fold_of_studies", "load_folds"]
+
+
+def make(task: Task) -> None:
+    """Split the subjects of the labels."""
+    spec, rubric = task.step.spec
+    folds = make_folds(studies_of(task).labels, rubric, spec)
+    folds.frame.write_parquet(task.folder / "folds.parquet")
+
+
+def load_folds(entry: Path) -> Folds:
+    """Return the folds of a `folds` step."""
+    return Folds(pl.read_parquet(entry / "folds.parquet"))
+
+
+def fold_of_studies(entry: Path, dataset: Dataset) -> dict[str, int | None]:
+    """Return {study id: fold in which it is held out}; None for subjects without labels."""
+    of = load_folds(entry).of()
+    return {study.id: of.get(study.subject) for study in dataset.studies}
+
+
+STAGE = Stage("folds", 1, make)

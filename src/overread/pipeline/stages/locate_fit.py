@@ -1,0 +1,36 @@
+"""A locator's network of one fold, trained on the subjects outside the fold."""
+
+from functools import partial
+
+from overread.inference import LocatorSpec, locator_loss, locator_network
+from overread.learning import fit
+from overread.pipeline.networks import tidy
+from overread.pipeline.stages.draw import load_examples, of_studies
+from overread.pipeline.stages.folds import fold_of_studies
+from overread.pipeline.stages.read import studies_of
+from overread.pipeline.step import Stage, Task
+
+__all__ = ["STAGE"]
+
+
+def make(task: Task) -> None:
+    """Train, or go on training; the fold itself is for the curve in the log."""
+    spec: LocatorSpec = task.step.spec
+    fold, seed = task.step.settings["fold"], task.step.settings["seed"]
+    folds = fold_of_studies(task.inputs["folds"], studies_of(task))
+    examples = load_examples(task.inputs["draw"], spec)
+    inside = {study for study, of in folds.items() if of == fold}
+    fit(
+        locator_network(spec, seed=seed),
+        of_studies(examples, set(folds) - inside),
+        spec.fit,
+        loss=partial(locator_loss, spec),
+        seed=seed,
+        folder=task.folder,
+        validation=of_studies(examples, inside),
+        on_progress=task.context.on_progress,
+    )
+    tidy(task.folder)
+
+
+STAGE = Stage("locate_fit", 1, make)

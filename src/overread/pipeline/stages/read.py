@@ -1,0 +1,43 @@
+"""A folder becomes studies, labels, true points and findings; no pixels are decoded."""
+
+from pathlib import Path
+
+from overread.datasets import Dataset
+from overread.pipeline.dataset_files import load_dataset, save_dataset
+from overread.pipeline.stages import forge
+from overread.pipeline.step import Outcome, Stage, Task
+from overread.shelf import settings_of
+
+__all__ = ["STAGE", "dataset_root", "studies_of"]
+
+
+def make(task: Task) -> Outcome:
+    """Read the dataset; studies that were refused are told as broken."""
+    module, spec = settings_of("overread.datasets", task.step.settings["dataset"])
+    root = dataset_root(task)
+    dataset: Dataset = module.read(spec, root, on_progress=task.context.on_progress)
+    save_dataset(task.folder, dataset, root)
+    known = {study.id for study in dataset.studies}
+    broken = {
+        finding.study: f"{finding.code}: {finding.message}"
+        for finding in dataset.findings
+        if finding.severity == "refuse" and finding.study and finding.study not in known
+    }
+    return Outcome(broken, len(known) + len(broken))
+
+
+def dataset_root(task: Task) -> Path:
+    """Return the folder that the dataset's paths are relative to."""
+    if "forge" in task.inputs:
+        return task.inputs["forge"] / forge.STUDIES
+    if task.context.data is None:
+        raise FileNotFoundError("no data folder is known; name it with --data")
+    return task.context.data
+
+
+def studies_of(task: Task) -> Dataset:
+    """Return the dataset of a step that has a `read` step among its inputs."""
+    return load_dataset(task.inputs["read"], dataset_root(task))
+
+
+STAGE = Stage("read", 1, make)
