@@ -7,6 +7,13 @@ from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, ru
 from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, load_cuts, save_cuts, study_units
 from overread.inference.examples import MemberExamples, member_examples
+from overread.inference.grade import (
+    GradeSpec,
+    StudyRefusedError,
+    grade,
+    grade_each,
+    grade_study,
+)
 from overread.inference.grades import GradedStudy, Grades, Marked, Picture, Seen
 from overread.inference.locate import LocatorImages, locate, location_findings, locator_images
 from overread.inference.locator import LocatorSpec, locator_network, order_locators
@@ -17,6 +24,7 @@ from overread.inference.locator_examples import (
     trusted_points,
 )
 from overread.inference.member import MemberSpec, asked_targets, member_heads, member_network
+from overread.inference.opening import decode_study, open_studies
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import measure_ranges, range_findings
 
@@ -24,6 +32,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "BundleRecipe",
+    "GradeSpec",
     "GradedStudy",
     "Grades",
     "LocatorExamples",
@@ -35,8 +44,13 @@ __all__ = [
     "Picture",
     "Seen",
     "StudyCuts",
+    "StudyRefusedError",
     "asked_targets",
     "cut_study",
+    "decode_study",
+    "grade",
+    "grade_each",
+    "grade_study",
     "load_cuts",
     "locate",
     "location_findings",
@@ -49,6 +63,7 @@ __all__ = [
     "member_heads",
     "member_network",
     "member_predictions",
+    "open_studies",
     "order_locators",
     "predict_member",
     "range_findings",

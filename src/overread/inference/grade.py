@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 from pydantic import Field
 
-from overread.imaging import Cut, Progress, StudyPixels
+from overread.imaging import Cut, StudyPixels
+from overread.imaging.reading import Progress
 from overread.inference.bundle import Bundle
 from overread.inference.cuts import StudyCuts, cut_study, study_units
 from overread.inference.examples import member_examples
@@ -196,8 +197,8 @@ def _located(
 
 def _member_tables(
     bundle: Bundle, study: Study, arrays: Mapping[str, StudyCuts], fold: int | None
-) -> Predictions:
-    """Return the answers of every member, all folds or one."""
+) -> dict[str, Predictions]:
+    """Return {member: answers}, of all folds or one."""
     recipe = bundle.recipe
     units = pl.DataFrame(
         [
@@ -206,15 +207,15 @@ def _member_tables(
         ],
         schema={"unit": pl.String, "study": pl.String, "subject": pl.String, "site": pl.String},
     )
-    tables = []
+    tables = {}
     for name, member in recipe.members.items():
         examples = member_examples(
             member, recipe.views, bundle.rubric, {view: [arrays[view]] for view in member.views}
         )
         answers = predict_member(bundle.member_networks(name, fold), examples)
         role = "new" if fold is None else "oof"
-        tables.append(member_predictions(answers, units, predictor=name, role=role, fold=fold))
-    return Predictions.concat(tables)
+        tables[name] = member_predictions(answers, units, predictor=name, role=role, fold=fold)
+    return tables
 
 
 def _empty_views(

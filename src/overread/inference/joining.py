@@ -3,20 +3,48 @@
 How predictors are joined is the business of the shelf of ensembles.
 """
 
-import polars as pl
+from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
+from overread.ensembling import join_new
 from overread.inference.bundle import Bundle
+from overread.inference.bundle_files import BundleError
 from overread.records import Predictions
 
 __all__ = ["join_final"]
 
 
-def join_final(bundle: Bundle, members: Predictions) -> Predictions:
+def join_final(bundle: Bundle, members: Mapping[str, Predictions]) -> Predictions:
     """Return the answers of the bundle's final predictor.
 
     Args:
         bundle: names it, and holds what joiners learnt.
-        members: answers of all members for the same units.
+        members: {member: answers}, all for the same units.
+
+    Raises:
+        BundleError: if an ensemble joins a predictor that the bundle lacks, or itself.
     """
-    final = bundle.recipe.final
-    return Predictions(members.frame.filter(pl.col("predictor") == final))
+    return _answers(bundle, bundle.recipe.final, members, ())
+
+
+def _answers(
+    bundle: Bundle, name: str, members: Mapping[str, Predictions], trail: tuple[str, ...]
+) -> Predictions:
+    if name in members:
+        return members[name]
+    named = bundle.recipe.ensembles.get(name)
+    if named is None or name in trail:
+        known = ", ".join((*bundle.recipe.members, *bundle.recipe.ensembles))
+        raise BundleError(
+            f"bundle {bundle.recipe.name}: {' joins '.join((*trail, name))}, which is no predictor "
+            f"that can be made; the bundle has {known}"
+        )
+    parts = [
+        _answers(bundle, part, members, (*trail, name)) for part in named.settings.get("of", ())
+    ]
+    learnt: Mapping[str, NDArray[np.float64]] = {
+        key: np.asarray(value, np.float64) for key, value in bundle.joiners.get(name, {}).items()
+    }
+    return join_new(named, parts, learnt, bundle.rubric, name=name)

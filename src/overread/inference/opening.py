@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from overread.imaging import Progress, Reading, StudyPixels, decode, study_stacks
+from overread.imaging import StudyPixels, study_stacks
+from overread.imaging.reading import Progress, Reading, decode
 from overread.records import Finding, Series, Stack, Study, Volume
 from overread.shelf import Named, settings_of
 
