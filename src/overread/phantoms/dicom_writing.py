@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import MRImageStorage
 
+from overread.phantoms.dicom_pixels import store_pixels
 from overread.phantoms.forged_study import ForgedSeries, ForgedSlice, ForgedStudy
 
 _IMPLEMENTATION = "2.25.298736423984012374651203745610293847"
@@ -30,7 +31,7 @@ def write_series(folder: Path, study: ForgedStudy, series: ForgedSeries) -> None
     for image in series.slices:
         _write_slice(folder / f"{image.instance}.dcm", study, series, image, header)
     if series.stray_file:
-        (folder / "readme.txt").write_text("This folder was exported by hand.\n", encoding="utf-8")
+        (folder / "notes.dcm").write_text("Exported by hand; no image.\n", encoding="utf-8")
 
 
 def _series_header(study: ForgedStudy, series: ForgedSeries, number: int) -> Dataset:
@@ -106,7 +107,7 @@ def _write_slice(
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = MRImageStorage
     meta.MediaStorageSOPInstanceUID = uid
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = series.transfer_syntax
     meta.ImplementationClassUID = _IMPLEMENTATION
     meta.ImplementationVersionName = "OVERREAD"
     dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
@@ -115,7 +116,8 @@ def _write_slice(
     kind = ["ORIGINAL", "PRIMARY", "LOCALIZER" if image.localizer else "M", "SE"]
     dataset.ImageType = kind
     dataset.SOPInstanceUID = uid
-    dataset.InstanceNumber = image.instance
+    named = image.instance if image.header_instance is None else image.header_instance
+    dataset.InstanceNumber = named
     dataset.ImagePositionPatient = [_decimal(float(v)) for v in plane.origin]
     dataset.ImageOrientationPatient = [
         _decimal(float(v)) for v in (*plane.along_row, *plane.along_column)
@@ -128,7 +130,5 @@ def _write_slice(
     dataset.WindowWidth = _decimal(max(2, round(high - low)))
     if study.vendor.rescale:
         dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "normalized"
-    dataset.PixelData = image.pixels.tobytes()
-    if series.transfer_syntax != ExplicitVRLittleEndian:
-        dataset.compress(series.transfer_syntax, generate_instance_uid=False)
+    store_pixels(dataset, image.pixels, series.transfer_syntax)
     dataset.save_as(path, enforce_file_format=True)

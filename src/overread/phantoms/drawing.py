@@ -1,7 +1,6 @@
 """Draws one complete study from (seed, index): person, scanner, images, marked points, truth."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from overread.phantoms.forged_study import ForgedSeries, ForgedSlice, ForgedStud
 from overread.phantoms.sampling import F64, SlicePlane
 from overread.phantoms.scanner import Protocol, Session, draw_session, expose
 from overread.phantoms.severity import LEVELS, Severity, draw_severity
+from overread.phantoms.streams import number_of, stream
 from overread.phantoms.tissue import Contrast
 from overread.phantoms.torso import Torso, draw_torso, paint_torso
 from overread.phantoms.vertebral_column import (
@@ -25,9 +25,6 @@ from overread.phantoms.vertebral_column import (
     paint_facets,
 )
 
-_ID_STEP = 2_654_435_761  # odd: index -> id is one-to-one modulo 2**32
-_SERIES_A_STUDY = 8
-
 
 @dataclass(frozen=True)
 class Person:
@@ -38,12 +35,6 @@ class Person:
     look: Look
     roots: Roots
     torso: Torso
-
-
-def stream(seed: int, index: int, purpose: str) -> np.random.Generator:
-    """Return the random stream of one study and purpose; streams do not touch each other."""
-    word = int.from_bytes(sha256(purpose.encode()).digest()[:4], "big")
-    return np.random.default_rng(np.random.SeedSequence([seed, index, word]))
 
 
 def draw_person(seed: int, index: int) -> Person:
@@ -84,12 +75,6 @@ def draw_study(seed: int, index: int) -> ForgedStudy:
         points=_mark(person, series),
         truth=_truth(person, session),
     )
-
-
-def number_of(seed: int, index: int, series: int | None = None) -> int:
-    """Return the number of a study, or of its n-th series; unique within a seed."""
-    place = index if series is None else 2**20 + index * _SERIES_A_STUDY + series
-    return (place * _ID_STEP + seed * 40_503 + 104_729) % 2**32
 
 
 def _expose_all(

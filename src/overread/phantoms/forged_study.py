@@ -3,23 +3,41 @@
 Records only; nothing is drawn or written here.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from overread.phantoms.sampling import F64, SlicePlane
 from overread.phantoms.scanner import U16, Protocol, Vendor
 from overread.phantoms.severity import Severity
 
 
+class DirtNote(TypedDict):
+    """One thing that was soiled; `series_id` is None when it concerns the study."""
+
+    kind: str
+    series_id: int | None
+    detail: str
+
+
 @dataclass(frozen=True)
 class ForgedSlice:
-    """One image; `key` names it for good, `instance` is what header and file name say."""
+    """One image.
+
+    Attributes:
+        key: names the slice for good, within its series.
+        instance: the file's name, and InstanceNumber unless `header_instance` differs.
+        plane: where the pixels are.
+        pixels: (rows, columns) stored values.
+        localizer: whether it is a stranger in its series.
+        header_instance: InstanceNumber where it disagrees with the file's name.
+    """
 
     key: int
     instance: int
     plane: SlicePlane
     pixels: U16
     localizer: bool = False
+    header_instance: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,5 +74,5 @@ class ForgedStudy:
     series: tuple[ForgedSeries, ...]
     points: tuple[LabelledPoint, ...]
     truth: dict[str, Any]
-    dirt: tuple[str, ...] = field(default=())
+    dirt: tuple[DirtNote, ...] = ()
     mirrored: bool = False

@@ -95,6 +95,10 @@ class SlicePlane:
 
     def box(self, frame: Frame, low: F64, high: F64) -> Window | None:
         """Return the pixels that a box in local coordinates (low and high, (3,)) can touch."""
+        middle = frame.centre + (low + high) / 2 @ frame.axes - self.origin
+        far = float(np.linalg.norm(high - low)) / 2 + self.thickness / 2 + 1.5
+        if abs(float(middle @ self.normal)) > far:
+            return None
         corners = np.array(
             [
                 [x, y, z]

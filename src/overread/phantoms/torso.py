@@ -67,9 +67,9 @@ def draw_torso(rng: np.random.Generator, spine: Spine) -> Torso:
         fatty_muscle=float(rng.beta(1.5, 2.5)),
         heights=heights,
         course=course,
-        streaks=draw_texture(rng, finest_mm=4, coarsest_mm=17, stretch=(1, 1, 5), num_waves=40),
-        bowel=draw_texture(rng, finest_mm=18, coarsest_mm=60, num_waves=36),
-        fine=draw_texture(rng, finest_mm=3, coarsest_mm=14, num_waves=40),
+        streaks=draw_texture(rng, finest_mm=4, coarsest_mm=17, stretch=(1, 1, 5), num_waves=26),
+        bowel=draw_texture(rng, finest_mm=18, coarsest_mm=60, num_waves=24),
+        fine=draw_texture(rng, finest_mm=3, coarsest_mm=14, num_waves=26),
     )
 
 

@@ -31,7 +31,7 @@ def draw_look(rng: np.random.Generator, spine: Spine) -> Look:
         ill = rng.random() < 0.45 * max(0.0, disc.degeneration - 0.45)
         strength.append(float(rng.choice([-1, 1, 1]) * rng.uniform(0.4, 1.0)) if ill else 0.0)
     return Look(
-        marrow=draw_texture(rng, finest_mm=6, coarsest_mm=30),
+        marrow=draw_texture(rng, finest_mm=6, coarsest_mm=30, num_waves=16),
         fine=draw_texture(rng, finest_mm=2.2, coarsest_mm=6),
         marrow_fat=float(np.clip(rng.normal(0.25, 0.2), 0, 0.8)),
         modic=tuple(strength),
