@@ -3,14 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from overread.imaging.reading import tags
 from overread.imaging.reading.duplicates import set_duplicates_aside
 from overread.imaging.reading.findings import Findings
 from overread.imaging.reading.frames import FrameHeader
-from overread.imaging.reading.naming import series_names, study_names
 from overread.imaging.reading.patients import (
     note_mixed_folders,
     set_foreigners_aside,
@@ -26,34 +23,26 @@ UID = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
 
 
 def collect_studies(
-    frames: Sequence[FrameHeader], root: Path, roles: Mapping[str, str], findings: Findings
+    frames: Sequence[FrameHeader], roles: Mapping[str, str], findings: Findings
 ) -> tuple[Study, ...]:
     """Return the studies that frames of any files belong to, sorted by id.
 
+    Studies and series are called by their UIDs; a dataset may name them otherwise.
+
     Args:
         frames: sorted by path.
-        root: the folder that is read.
         roles: table of roles, by series folder or SeriesInstanceUID.
         findings: collects what is odd.
     """
     note_mixed_folders(frames, findings)
     grouped = _group(frames, findings)
-    folders = {
-        (study, series): {frame.header.path.parent for frame in members}
-        for study, parts in grouped.items()
-        for series, members in parts.items()
-    }
-    base = root.parent if root.is_file() else root
-    called = series_names(folders, base)
-    ids = study_names(folders, base)
     used: set[str] = set()
     studies = []
     for study, parts in grouped.items():
-        named = {uid: called[study, uid] for uid in parts}
-        built = _build(study, parts, named, _Table(roles, used), findings)
+        built = _build(study, parts, _Table(roles, used), findings)
         if built:
             everything = [frame for members in parts.values() for frame in members]
-            studies.append(Study(ids[study], study, subject_of(everything, study), built))
+            studies.append(Study(study, study, subject_of(everything, study), built))
     for name in sorted(set(roles) - used):
         findings.add("role_unused", f'no series is called "{name}", which has a role in the table')
     return tuple(sorted(studies, key=lambda study: natural(study.id)))
@@ -111,7 +100,6 @@ def _series_uid(frame: FrameHeader) -> str:
 def _build(
     study: str,
     parts: Mapping[str, list[FrameHeader]],
-    named: Mapping[str, str],
     table: _Table,
     findings: Findings,
 ) -> tuple[Series, ...]:
@@ -121,7 +109,7 @@ def _build(
         kept = set_duplicates_aside(members, study, uid, findings)
         series = build_series(kept, study, uid, table.role_of(uid, members), findings)
         if series:
-            built.append(replace(series, id=named[uid]))
+            built.append(series)
     return tuple(sorted(built, key=lambda series: natural(series.id)))
 
 

@@ -1,6 +1,6 @@
 """Copies of one image: set aside, with a finding each.
 
-Two frames are copies when UID and place agree, or when place, numbers and pixel bytes agree.
+Two frames are copies when UID and place agree, or when place, times and pixel bytes agree.
 Pixel bytes are read only where everything else agrees already.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from overread.imaging.reading.findings import Findings
 from overread.imaging.reading.frames import FrameHeader
+from overread.imaging.reading.header import Header
 
 __all__ = ["set_duplicates_aside"]
 
@@ -17,75 +18,76 @@ __all__ = ["set_duplicates_aside"]
 def set_duplicates_aside(
     frames: Sequence[FrameHeader], study: str, series: str, findings: Findings
 ) -> list[FrameHeader]:
-    """Return the frames of a series without copies; the first by path is kept."""
-    kept = _without_copies(frames, _identity, study, series, findings)
-    kept = _without_copies(kept, _place, study, series, findings, same=_same_pixels)
-    _note_repeated_uids(kept, study, series, findings)
-    return kept
+    """Return the frames of a series without copies; the first by path is kept.
 
-
-def _without_copies(
-    frames: Sequence[FrameHeader],
-    key: Callable[[FrameHeader], Hashable],
-    study: str,
-    series: str,
-    findings: Findings,
-    *,
-    same: Callable[[FrameHeader, FrameHeader], bool] | None = None,
-) -> list[FrameHeader]:
-    first: dict[Hashable, list[FrameHeader]] = defaultdict(list)
-    kept = []
+    A copy may have another InstanceNumber and another SOPInstanceUID: exports renumber.
+    """
+    originals = _copies(frames, lambda frame: (frame.sop_uid, _place(frame)))
+    left = [frame for frame in frames if id(frame) not in originals]
+    crowded = [group for group in _grouped(left, _place).values() if _may_hold_copies(group)]
+    originals |= _copies([frame for group in crowded for frame in group], _place_and_pixels())
     for frame in frames:
-        original = next(
-            (o for o in first[key(frame)] if same is None or same(o, frame)),
-            None,
-        )
-        if original is None:
-            first[key(frame)].append(frame)
-            kept.append(frame)
-        elif frame.index == 0 or original.header is frame.header:
+        if id(frame) in originals and frame.index == 0:
+            original = findings.relative(originals[id(frame)].header.path)
             findings.add(
                 "duplicate",
-                f"a copy of {findings.relative(original.header.path)}",
+                f"a copy of {original}",
                 file=frame.header.path,
                 study=study,
                 series=series,
             )
+    kept = [frame for frame in frames if id(frame) not in originals]
+    _note_repeated_uids(kept, study, series, findings)
     return kept
 
 
-def _identity(frame: FrameHeader) -> Hashable:
-    return (
-        frame.sop_uid,
-        frame.index,
-        frame.position,
-        frame.orientation,
-        frame.size,
-        tuple(sorted(frame.traits.items(), key=lambda item: item[0])),
-    )
+def _grouped(
+    frames: Sequence[FrameHeader], key: Callable[[FrameHeader], Hashable]
+) -> dict[Hashable, list[FrameHeader]]:
+    groups: dict[Hashable, list[FrameHeader]] = defaultdict(list)
+    for frame in frames:
+        groups[key(frame)].append(frame)
+    return groups
+
+
+def _copies(
+    frames: Sequence[FrameHeader], key: Callable[[FrameHeader], Hashable]
+) -> dict[int, FrameHeader]:
+    """Return {id of a copy: its original}."""
+    groups = _grouped(frames, key).values()
+    return {id(copy): group[0] for group in groups for copy in group[1:]}
 
 
 def _place(frame: FrameHeader) -> Hashable:
     traits = tuple(sorted(frame.traits.items(), key=lambda item: item[0]))
-    return frame.position, frame.orientation, frame.size, frame.index, frame.instance, traits
+    return frame.position, frame.orientation, frame.size, frame.index, traits
 
 
-def _same_pixels(one: FrameHeader, other: FrameHeader) -> bool:
-    if one.position is None or one.header is other.header:
-        return False
-    lengths = {frame.header.elements.pixel_length for frame in (one, other)}
-    return len(lengths) == 1 and _pixel_hash(one) == _pixel_hash(other)
+def _may_hold_copies(group: Sequence[FrameHeader]) -> bool:
+    """Tell whether frames of one place come from several files of equally many bytes."""
+    files = {frame.header.path for frame in group}
+    return len(group) > 1 and len(files) > 1 and group[0].position is not None
 
 
-def _pixel_hash(frame: FrameHeader) -> bytes:
-    elements = frame.header.elements
+def _place_and_pixels() -> Callable[[FrameHeader], Hashable]:
+    digests: dict[str, Hashable] = {}
+
+    def key(frame: FrameHeader) -> Hashable:
+        name = str(frame.header.path)
+        if name not in digests:
+            digests[name] = _digest(frame.header)
+        return _place(frame), frame.header.elements.syntax, digests[name]
+
+    return key
+
+
+def _digest(header: Header) -> Hashable:
     try:
-        with frame.header.path.open("rb") as file:
-            file.seek(elements.pixel_offset)
-            data = file.read(elements.pixel_length if elements.pixel_length else -1)
+        with header.path.open("rb") as file:
+            file.seek(header.elements.pixel_offset)
+            return hashlib.file_digest(file, "sha256").digest()
     except OSError:
-        return repr(frame.header.path).encode()
-    return hashlib.sha256(data).digest()
+        return str(header.path)  # equal to nothing else
 
 
 def _note_repeated_uids(
@@ -93,15 +95,13 @@ def _note_repeated_uids(
 ) -> None:
     first: dict[tuple[str, int], FrameHeader] = {}
     for frame in frames:
-        key = frame.sop_uid, frame.index
-        if key in first:
+        original = first.setdefault((frame.sop_uid, frame.index), frame)
+        if original is not frame:
             findings.add(
                 "sop_uid_repeated",
-                f"the SOPInstanceUID of {findings.relative(first[key].header.path)}, "
+                f"the SOPInstanceUID of {findings.relative(original.header.path)}, "
                 "but another image",
                 file=frame.header.path,
                 study=study,
                 series=series,
             )
-        else:
-            first[key] = frame

@@ -67,7 +67,7 @@ def read_studies(
     report = on_progress or _silent
     report("scan", len(files), len(files))
     frames = list(_frames(_outcomes(files, workers, report), findings))
-    studies = collect_studies(frames, root, roles or {}, findings)
+    studies = collect_studies(frames, roles or {}, findings)
     return Reading(studies, tuple(findings.found))
 
 
