@@ -118,20 +118,24 @@ def read(spec: Spec, folder: Path, *, on_progress: Progress | None = None) -> Da
 def open_studies(spec: Spec, path: Path, *, on_progress: Progress | None = None) -> Reading:
     """Read studies without labels: the dataset's folder, its images, one study, or any DICOM.
 
-    A table of series descriptions beside the images decides the roles; else the headers do.
+    A table of series descriptions beside the images decides the roles; else the headers do. In a
+    folder of another name, studies are called like their folders where those are numbers.
     """
     for images in (spec.images, *IMAGES):
         for place in (path / images, path, path.parent):
             if place.name == images and place.is_dir():
                 start = place if place == path / images else path
-                roles = _roles(spec, place)
+                roles = _roles(spec, place.parent, images)
                 return read_named_studies(start, place, roles=roles, on_progress=on_progress)
-    return read_named_studies(path, path, roles=_roles(spec, path), on_progress=on_progress)
+    roles = _roles(spec, path, spec.images)
+    # A folder of unknown origin may be called like its patient: only numbers are taken for ids.
+    return read_named_studies(path, path, roles=roles, numbers=True, on_progress=on_progress)
 
 
-def _roles(spec: Spec, images: Path) -> dict[str, str]:
-    names = (images.name.replace("images", "series_descriptions.csv"), spec.series)
-    table = first_of(images.parent, [one + end for one in names for end in ("", ".gz")])
+def _roles(spec: Spec, folder: Path, images: str) -> dict[str, str]:
+    other = images.removesuffix("images") + "series_descriptions.csv"
+    names = (spec.series,) if images == spec.images else (other, spec.series)
+    table = first_of(folder, [one + end for one in names for end in ("", ".gz")])
     if table is None:
         return {}
     frame = read_table(table, ("study_id", "series_id", "series_description"))

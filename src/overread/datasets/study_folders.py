@@ -15,7 +15,12 @@ __all__ = ["read_named_studies"]
 
 
 def read_named_studies(
-    path: Path, images: Path, *, roles: Mapping[str, str], on_progress: Progress | None = None
+    path: Path,
+    images: Path,
+    *,
+    roles: Mapping[str, str],
+    numbers: bool = False,
+    on_progress: Progress | None = None,
 ) -> Reading:
     """Read the studies below `path`, each named like its folder in `images`.
 
@@ -26,17 +31,19 @@ def read_named_studies(
         path: what to read: `images`, or one study in it.
         images: the folder whose folders are studies.
         roles: {series folder: role}, over what the headers tell.
+        numbers: take folders for names only where they are numbers.
         on_progress: called with stage, done, total.
     """
     reading = read_studies(path, roles=roles, on_progress=on_progress)
     groups: dict[str, list[Study]] = defaultdict(list)
     names: dict[str | None, str] = {}
     for study in reading.studies:
-        name = _folder_of(study, images) or study.id
+        folder = _folder_of(study, images)
+        name = study.id if folder is None or (numbers and not folder.isdigit()) else folder
         groups[name].append(study)
         names[study.id] = name
         names[study.uid] = name
-    merged = [_merge(name, group) for name, group in groups.items()]
+    merged = [_merge(name, groups[name]) for name in sorted(groups)]
     findings = [replace(one, study=names.get(one.study, one.study)) for one in reading.findings]
     split = [_split_finding(name, group) for name, group in groups.items() if len(group) > 1]
     return replace(reading, studies=tuple(merged), findings=(*findings, *split))
