@@ -23,10 +23,10 @@ class FitLog:
     def __init__(self, folder: Path, spec: FitSpec) -> None:
         path = folder / "log.jsonl"
         torn = path.exists() and path.stat().st_size > 0 and _last_byte(path) != b"\n"
+        self.followers: Sequence[Follower] = [follow(name, folder) for name in spec.track]
         self.file = path.open("a", encoding="utf-8")
         if torn:
             self.file.write("\n")  # a killed process left half a line
-        self.followers: Sequence[Follower] = [follow(name, folder) for name in spec.track]
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -65,9 +65,9 @@ def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
     """Return the loss of (outputs, batch) for the targets that the network has heads for.
 
     The batch holds "target.{name}" (B, G), "weight.{name}" (B,), 0 = missing, for the level term
-    "site" (B,), and for the slice term "slice_target.{name}" (B, T, G) and "slice_weight.{name}"
-    (B, T). The result has "total" and each term before it is added up. A batch without any label
-    gives 0, and no gradient.
+    "site" (B,), a number, or (B, levels), shares, and for the slice term "slice_target.{name}"
+    (B, T, G) and "slice_weight.{name}" (B, T). The result has "total" and each term that it is the
+    sum of. A batch without any label gives 0, and no gradient.
 
     Raises:
         ValueError: if the spec names targets that the rubric does not have.
@@ -176,6 +176,8 @@ def _distances(spec: LossSpec, logits: Tensor) -> Tensor:
 def _level(logits: Tensor, batch: Batch) -> Tensor:
     """Return the cross entropy of the site; after mixup that of both sites, by their shares."""
     log_p = logits.float().log_softmax(-1)
+    if batch["site"].is_floating_point():
+        return -(batch["site"].to(log_p.device) * log_p).sum(-1).mean()
     own = -log_p.gather(1, batch["site"].to(logits.device)[:, None])[:, 0]
     if "site.partner" not in batch:
         return own.mean()
