@@ -3,7 +3,9 @@
 Each step is the function that the pipeline maps over its studies, so both say the same.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -88,21 +90,7 @@ def grade_each(
         refused = str(error) or type(error).__name__
         note = Finding("study_refused", "refuse", refused, study=study.id)
         return GradedStudy(study.id, study.uid, study.subject, refused, (*findings, note))
-    return _with_findings(graded, (*findings, *broken, *graded.findings))
-
-
-def _with_findings(graded: GradedStudy, findings: tuple[Finding, ...]) -> GradedStudy:
-    return GradedStudy(
-        graded.study,
-        graded.study_uid,
-        graded.subject,
-        graded.refused,
-        findings,
-        graded.keypoints,
-        graded.predictions,
-        graded.seen,
-        graded.pictures,
-    )
+    return replace(graded, findings=(*findings, *broken, *graded.findings))
 
 
 def grade_study(
@@ -183,16 +171,29 @@ def _located(
         networks = bundle.locator_networks(name, fold)
         keypoints[name] = locate(networks, locator, pixels, keypoints, fold=fold)
         findings += location_findings(name, locator, pixels, keypoints[name])
-    anchors = {view.around for view in recipe.views.values() if view.around is not None}
-    for name in sorted(anchors):
-        found, wanted = len(keypoints[name].names), len(recipe.locators[name].points)
-        if found < spec.least_located * wanted or (not found and len(anchors) == 1):
-            raise StudyRefusedError(
-                f"study {pixels.study.id} cannot be located: locator {name} found {found} of "
-                f"{wanted} points; expected at least {spec.least_located:.0%} and one; "
-                f"{'; '.join(one.message for one in findings)}"
-            )
+    _check_located(bundle, pixels.study, spec, keypoints, findings)
     return keypoints, findings
+
+
+def _check_located(
+    bundle: Bundle,
+    study: Study,
+    spec: GradeSpec,
+    keypoints: Mapping[str, Keypoints],
+    findings: tuple[Finding, ...],
+) -> None:
+    views = bundle.recipe.views.values()
+    anchors = sorted({view.around for view in views if view.around is not None})
+    needed = all(view.around is not None for view in views)
+    nothing = needed and not any(keypoints[name].names for name in anchors)
+    for name in anchors:
+        found, wanted = len(keypoints[name].names), len(bundle.recipe.locators[name].points)
+        if nothing or found < spec.least_located * wanted:
+            raise StudyRefusedError(
+                f"study {study.id} cannot be located: {name} found {found} of {wanted} points, "
+                f"expected at least {max(1, math.ceil(spec.least_located * wanted))}; "
+                + "; ".join(one.message for one in findings)
+            )
 
 
 def _member_tables(
