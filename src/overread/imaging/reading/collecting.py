@@ -13,6 +13,7 @@ from overread.imaging.reading.patients import (
     set_foreigners_aside,
     subject_of,
 )
+from overread.imaging.reading.scan import natural
 from overread.imaging.reading.series import build_series
 from overread.records import Series, Study
 
@@ -62,12 +63,6 @@ class _Table:
             return None
         self.used.add(found)
         return self.roles[found]
-
-
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a key that sorts "10" behind "9"."""
-    parts = re.findall(r"\d+|\D+", text)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def _group(

@@ -22,6 +22,8 @@ from overread.imaging.reading.layout import PixelLayout
 __all__ = ["DECODERS", "FrameError", "decode_frame"]
 
 Pixels = NDArray[Any]
+for _silence in (gdcm.Trace.WarningOff, gdcm.Trace.ErrorOff, gdcm.Trace.DebugOff):
+    _silence()  # gdcm writes to stderr what it raises as well
 Decoder = Callable[[bytes, PixelLayout], Pixels]
 
 

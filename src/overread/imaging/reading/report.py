@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from overread.imaging.reading.gaps import usual_step
 from overread.records import Finding, Series, Stack, Study
 
 __all__ = ["Reading", "spacing_along_normal", "tilt_degrees"]
@@ -51,14 +52,13 @@ def spacing_along_normal(stack: Stack) -> float | None:
     """Return the distance of neighbouring slices along the normal, mm; None for one slice.
 
     Positions are compared along the mean normal, so a gantry tilt does not stretch the distance.
-    The mean of the steps within 10 % of the median: gaps do not stretch it, rounding cancels out.
+    Gaps do not stretch it either.
     """
     if len(stack.frames) < 2 or stack.planes.space != "patient":
         return None
     along = np.sort(stack.planes.along(stack.planes.normal.mean(0)))
-    steps = np.diff(along)
-    usual = np.median(steps)
-    return round(float(steps[np.abs(steps - usual) <= 0.1 * usual].mean()), 6)
+    usual = usual_step(np.diff(along))
+    return None if usual is None else round(usual, 6)
 
 
 def tilt_degrees(stack: Stack) -> float | None:

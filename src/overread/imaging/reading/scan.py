@@ -1,14 +1,17 @@
 """Find the files below a folder: deep trees, links, unreadable folders. Nothing is opened."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["find_files"]
+__all__ = ["find_files", "natural"]
+
+NUMBERS = re.compile(r"([0-9]{1,18})")
 
 
 def find_files(root: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Return the files below `root`, sorted by path, and the folders that could not be listed.
+    """Return the files below `root`, sorted (9 before 10), and the folders that cannot be listed.
 
     Links are followed; a folder that was seen before (a loop) is not entered again. A `root` that
     is a file is the only file.
@@ -33,7 +36,13 @@ def find_files(root: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
                 (folders if is_folder else files).append(path)
         except OSError as error:
             failed.append((Path(folder), error.strerror or str(error)))
-    return [Path(file) for file in sorted(files)], failed
+    return [Path(file) for file in sorted(files, key=natural)], failed
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return a key that sorts "10.dcm" behind "9.dcm"."""
+    parts = NUMBERS.split(text)
+    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
 
 
 def _entries(folder: str) -> Iterator[tuple[str, bool]]:

@@ -9,6 +9,7 @@ import numpy as np
 from overread.imaging.reading import tags
 from overread.imaging.reading.findings import Findings
 from overread.imaging.reading.frames import FrameHeader
+from overread.imaging.reading.gaps import spacing_of, usual_step
 from overread.imaging.reading.rescale import rescale_of
 from overread.imaging.reading.roles import Guess, assign_roles, role_of_projection
 from overread.imaging.reading.stacking import StackDraft, make_stacks
@@ -140,8 +141,9 @@ class _About:
         self, drafts: Sequence[StackDraft], roles: Sequence[str | None], guess: Guess
     ) -> None:
         """Note gaps, repetitions, mixed sizes, and localizers among other stacks."""
+        main = [draft for draft, role in zip(drafts, roles, strict=True) if role]
+        self._note_spacing(main or [draft for draft in drafts if not draft.localizer])
         for draft in drafts:
-            self._note_spacing(draft)
             different = sorted({frame.size for frame in draft.frames})
             if len(different) > 1:
                 words = ", ".join(f"{rows} x {columns}" for rows, columns in different)
@@ -174,22 +176,22 @@ class _About:
                     parts[1].frames[0],
                 )
 
-    def _note_spacing(self, draft: StackDraft) -> None:
-        steps = np.diff(np.sort(draft.planes.along(draft.planes.normal.mean(0))))
-        if len(steps) < 2 or not np.median(steps) > 0:
-            return
-        usual = float(np.median(steps))
-        ratios = steps / usual
-        wide = np.flatnonzero(ratios > 1.5)
-        whole = np.abs(ratios[wide] - np.round(ratios[wide])) <= 0.15
-        if len(wide) and len(wide) <= max(1, len(steps) / 4) and whole.all():
-            missing = int((np.round(ratios[wide]) - 1).sum())
-            words = (
-                f"{missing} slices seem to be missing: {len(wide)} gaps of up to "
-                f"{steps[wide].max():.2f} mm where {usual:.2f} mm is usual, the first behind "
-                f"slice {int(wide[0]) + 1} of {len(draft.frames)}"
-            )
-            self.add("slices_missing", words, draft.frames[int(wide[0])])
-        elif np.abs(ratios - 1).max() > 0.05 and np.abs(steps - usual).max() > 0.02:
-            words = f"slices lie {steps.min():.2f} to {steps.max():.2f} mm apart"
-            self.add("spacing_unequal", words, draft.frames[0])
+    def _note_spacing(self, drafts: Sequence[StackDraft]) -> None:
+        """Note missing slices and unequal spacing; short stacks are judged by the others."""
+        places = [draft.along for draft in drafts]
+        usual = usual_step(np.concatenate([np.empty(0), *map(np.diff, places)]))
+        for draft, along in zip(drafts, places, strict=True):
+            spacing = spacing_of(along, usual)
+            if spacing is None:
+                continue
+            first = draft.frames[spacing.gaps[0] if spacing.gaps else 0]
+            if spacing.missing:
+                words = (
+                    f"{spacing.missing} slices seem to be missing from a stack of {len(along)}: "
+                    f"steps of up to {spacing.largest:.2f} mm where {spacing.usual:.2f} mm is "
+                    f"usual, the first behind slice {spacing.gaps[0] + 1}"
+                )
+                self.add("slices_missing", words, first)
+            if not spacing.equal:
+                words = f"slices lie {spacing.smallest:.2f} to {spacing.largest:.2f} mm apart"
+                self.add("spacing_unequal", words, first)

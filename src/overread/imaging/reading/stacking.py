@@ -5,7 +5,6 @@ Knows geometry and what sets repetitions apart; neither roles nor pixels nor fil
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +49,11 @@ class StackDraft:
     def plane(self) -> str:
         """The anatomical plane that is nearest."""
         return plane_of(self.planes.normal[0])
+
+    @property
+    def along(self) -> Floats:
+        """(n,) mm along the canonical normal, ascending."""
+        return self.planes.along(canonical_normal(self.planes.normal[0]))
 
 
 def plane_of(normal: Floats) -> str:
@@ -178,8 +182,3 @@ def _clusters(points: Floats) -> NDArray[np.int64]:
         near = np.linalg.norm(points[left] - points[left[0]], axis=1) < IN_PLANE_JUMP_MM
         label[left[near]] = count
     return label
-
-
-def sizes(frames: Sequence[FrameHeader]) -> list[tuple[int, int]]:
-    """Return the different (rows, columns) among frames."""
-    return [size for size, _ in groupby(sorted(frame.size for frame in frames))]
