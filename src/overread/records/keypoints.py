@@ -21,6 +21,8 @@ class Keypoints:
         confidence: (n,) 0 to 1.
         source: "truth", "network" or "person".
         fold: the fold whose networks made them (None for truth, and for all folds together).
+        ends: (n, 2, 3) mm, front and back end of the thing whose middle each point is; None where
+            a locator does not look for ends.
     """
 
     names: tuple[str, ...]
@@ -28,6 +30,7 @@ class Keypoints:
     confidence: NDArray[np.float64]
     source: str = "truth"
     fold: int | None = None
+    ends: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes, uniqueness and finiteness."""
@@ -41,6 +44,11 @@ class Keypoints:
             )
         if not np.isfinite(points).all():
             raise RecordError("a point is not finite; leave out what was not found")
+        if self.ends is not None:
+            ends = np.asarray(self.ends, np.float64)
+            if ends.shape != (len(points), 2, 3) or not np.isfinite(ends).all():
+                raise RecordError(f"ends have shape {ends.shape}, expected ({len(points)}, 2, 3)")
+            object.__setattr__(self, "ends", ends)
         points.setflags(write=False)
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "confidence", confidence)
@@ -68,4 +76,5 @@ class Keypoints:
             self.confidence[index],
             self.source,
             self.fold,
+            None if self.ends is None else self.ends[index],
         )
