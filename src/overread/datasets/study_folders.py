@@ -34,7 +34,10 @@ def read_named_studies(
         numbers: take folders for names only where they are numbers.
         on_progress: called with stage, done, total.
     """
-    reading = read_studies(path, roles=roles, on_progress=on_progress)
+    there = {folder.name for pattern in ("*", "*/*") for folder in path.glob(pattern)}
+    there.add(path.name)
+    used = {series: role for series, role in roles.items() if series in there}
+    reading = read_studies(path, roles=used, on_progress=on_progress)
     groups: dict[str, list[Study]] = defaultdict(list)
     names: dict[str | None, str] = {}
     for study in reading.studies:
@@ -42,11 +45,12 @@ def read_named_studies(
         name = study.id if folder is None or (numbers and not folder.isdigit()) else folder
         groups[name].append(study)
         names[study.id] = name
-        names[study.uid] = name
     merged = [_merge(name, groups[name]) for name in sorted(groups)]
     findings = [replace(one, study=names.get(one.study, one.study)) for one in reading.findings]
-    split = [_split_finding(name, group) for name, group in groups.items() if len(group) > 1]
-    return replace(reading, studies=tuple(merged), findings=(*findings, *split))
+    findings += [_split_finding(name, group) for name, group in groups.items() if len(group) > 1]
+    if path == images and len(used) < len(roles):
+        findings.append(_unused_finding(sorted(roles.keys() - used.keys())))
+    return replace(reading, studies=tuple(merged), findings=tuple(findings))
 
 
 def _folder_of(study: Study, images: Path) -> str | None:
@@ -70,6 +74,8 @@ def _merge(name: str, group: Sequence[Study]) -> Study:
     # Without a PatientID the subject is the study itself, and then it is called by its folder.
     subject = name if first.subject in (first.uid, first.id) else first.subject
     series = [one for study in group for one in study.series]
+    if name == first.id:
+        return replace(first, subject=subject)
     named = [_named(one) for one in series]
     unique = len({one.id for one in named}) == len(named)
     return Study(name, first.uid, subject, tuple(named if unique else series))
@@ -87,4 +93,13 @@ def _split_finding(name: str, group: Sequence[Study]) -> Finding:
         f"folder of study {name} holds {len(group)} StudyInstanceUIDs, expected one; they are "
         "read as one study, as the folder says; check that nothing was copied into it",
         study=name,
+    )
+
+
+def _unused_finding(series: Sequence[str]) -> Finding:
+    return Finding(
+        "series_without_images",
+        "note",
+        f"the table of series descriptions names {len(series)} series without a folder, such as "
+        f"{series[0]}; add their images or ignore this",
     )
