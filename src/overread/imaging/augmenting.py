@@ -14,7 +14,7 @@ from overread.imaging.augment_spec import AugmentSpec
 from overread.imaging.batches import Batch, normalise
 from overread.imaging.tones import blurred, holed, toned
 from overread.imaging.views import ViewSpec
-from overread.imaging.warps import affine_matrices, chance, distortions, identity_grid
+from overread.imaging.warps import affine_matrices, chance, distortions, identity_grid, moved
 
 __all__ = ["augment", "augment_image"]
 
@@ -58,8 +58,7 @@ def _warped(
     matrix = affine_matrices(count, spec, generator, ratio=size[0] / size[1])
     field = distortions(count, size, spec, generator)
     grid = identity_grid(size, generator.device)
-    places = grid.expand(count, *size, 2) if field is None else grid + field
-    places = places @ matrix[:, None, :, :2].transpose(-1, -2) + matrix[:, None, None, :, 2]
+    places = moved(grid[None] if field is None else grid + field, matrix)
     share = torch.tensor(
         [size[1] / images.shape[-1], size[0] / images.shape[-2]], device=places.device
     )
@@ -115,16 +114,16 @@ def augment_image(
     flips = 1 - 2 * torch.stack([columns, rows], -1).float()
     matrix = (matrix * flips[:, :, None]).to(images.device)
     grid = identity_grid((height, width), images.device)
-    places = grid @ matrix[:, None, :, :2].transpose(-1, -2) + matrix[:, None, None, :, 2]
+    places = moved(grid[None], matrix)
     images = functional.grid_sample(images, places, padding_mode="zeros", align_corners=False)
     size = torch.tensor([width, height], device=points.device)
     inside = (2 * points.float() + 1) / size - 1
     back = torch.linalg.inv(matrix[:, :, :2]).to(points.device)
-    moved = (inside - matrix[:, None, :, 2].to(points.device)) @ back.transpose(-1, -2)
-    moved = ((moved + 1) * size - 1) / 2
+    there = (inside - matrix[:, None, :, 2].to(points.device)) @ back.transpose(-1, -2)
+    there = ((there + 1) * size - 1) / 2
     if swap is not None:
         flipped = columns.to(points.device)
-        moved = torch.where(flipped[:, None, None], moved[:, list(swap)], moved)
+        there = torch.where(flipped[:, None, None], there[:, list(swap)], there)
         valid = torch.where(flipped[:, None], valid[:, list(swap)], valid)
     images = holed(blurred(toned(images, spec, generator), spec, generator), spec, generator)
-    return images, moved, valid
+    return images, there, valid

@@ -48,6 +48,8 @@ def chain_direction(points: ArrayLike, index: int) -> Floats | None:
         fit = _weighted_fit(powers, chain, weight)
         off = np.linalg.norm(chain - powers @ fit, axis=1)
         limit = max(NOISE, 1.5 * float(np.median(off)))
+        if off.max() <= limit:
+            break
         weight = near * np.minimum(1.0, limit / np.maximum(off, 1e-12))
     length = float(np.linalg.norm(fit[1]))
     return fit[1] / length if length > 1e-9 else None

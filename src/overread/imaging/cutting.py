@@ -113,7 +113,8 @@ def _parts(view: ViewSpec, study: StudyPixels, point: Floats | None) -> list[Par
     chosen: list[Part] = []
     for role in roles:
         options = [group for (_, of), group in by_series.items() if of == role]
-        chosen += max(options, key=partial(_worth, point=point))
+        best = partial(_worth, point=point)
+        chosen += max(options, key=best) if len(options) > 1 else options[0]
     return chosen
 
 
@@ -200,8 +201,11 @@ def _sampled(
     offsets = np.zeros(len(slots), np.float32)
     offsets[mask] = candidates.offsets[taken]
     nearest = np.maximum(np.cumsum(mask) - 1, 0)  # empty slots borrow the plane before them
+    order = back[nearest]
+    if len(order) != len(unique) or (np.diff(order) != 1).any():
+        crop_planes = crop_planes.take(order)
     frames = tuple(None if slot is None else candidates.frames[slot] for slot in slots)
-    return Cut(pixels, mask, offsets, crop_planes.take(back[nearest]), frames)
+    return Cut(pixels, mask, offsets, crop_planes, frames)
 
 
 def _source(view: ViewSpec, study: StudyPixels, volume: Volume, index: int) -> Source:

@@ -71,7 +71,16 @@ class Lattice:
         shape = (self.shape[0] * rows, self.shape[1] * columns)
         return Lattice(self.centre, self.down / rows, self.right / columns, shape), (rows, columns)
 
-    def grid(self, corners: Floats, size: tuple[int, int]) -> torch.Tensor:
+    def shared(self) -> bool:
+        """Tell whether all crops lie at the same place of their slices, to 1e-6 px."""
+        values = np.concatenate([self.centre, self.down, self.right], axis=1)
+        return bool(np.ptp(values, axis=0).max() < 1e-6)
+
+    def first(self) -> "Lattice":
+        """Return the lattice of the first crop alone."""
+        return Lattice(self.centre[:1], self.down[:1], self.right[:1], self.shape)
+
+    def grid(self, corners: Floats, size: Sequence[int]) -> torch.Tensor:
         """Return the coordinates of all crop pixels for `grid_sample`, (n, rows, columns, 2).
 
         Args:
@@ -102,14 +111,24 @@ def sample(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float16]:
     """
     fine, factors = lattice.refined()
     regions, corners = _regions(sources, fine)
-    height, width = regions.shape[2:]
-    grid = fine.grid(corners, (height, width))
-    crops = functional.grid_sample(
-        torch.from_numpy(regions), grid, mode="bilinear", padding_mode="zeros", align_corners=True
-    )
+    images = torch.from_numpy(regions)
+    if fine.shared() and (corners == corners[0]).all():
+        # Slices that lie straight behind one another are channels of one image: three times faster.
+        grid = fine.first().grid(corners[:1], regions.shape[2:])
+        crops = _fetched(images.flatten(0, 1)[None], grid)[0].reshape(
+            *regions.shape[:2], *fine.shape
+        )
+    else:
+        crops = _fetched(images, fine.grid(corners, regions.shape[2:]))
     crops = _means(_means(crops, factors[1]).transpose(-1, -2), factors[0]).transpose(-1, -2)
     result: NDArray[np.float16] = crops.half().contiguous().numpy()
     return result
+
+
+def _fetched(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    return functional.grid_sample(
+        images, grid, mode="bilinear", padding_mode="zeros", align_corners=True
+    )
 
 
 def _means(values: torch.Tensor, factor: int) -> torch.Tensor:

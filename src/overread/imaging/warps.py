@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from overread.imaging.augment_spec import AugmentSpec
 
-__all__ = ["affine_matrices", "chance", "distortions", "identity_grid", "uniform"]
+__all__ = ["affine_matrices", "chance", "distortions", "identity_grid", "moved", "uniform"]
 
 GRID_STEPS = 5
 ELASTIC_KNOTS = 4
@@ -81,9 +81,28 @@ def distortions(
     lens = lens * (happens & (kind == 0))
     field = grid[None] * (power[None] * lens[:, None, None, None])
     field = field + _grid_field(steps, shape) * (happens & (kind == 1))[:, None, None, None]
-    smooth = functional.interpolate(knots, shape, mode="bicubic", align_corners=True)
-    smooth = smooth * (2 * spec.elastic * (happens & (kind == 2)))[:, None, None, None]
-    return field + smooth.permute(0, 2, 3, 1)
+    knots = knots * (2 * spec.elastic * (happens & (kind == 2)))[:, None, None, None]
+    rows, columns = (_knot_weights(size, knots.device) for size in shape)
+    return field + (rows @ knots @ columns.T).permute(0, 2, 3, 1)
+
+
+def _knot_weights(size: int, device: torch.device) -> Tensor:
+    """Return how much each knot counts at each place along an axis, (size, knots): bicubic."""
+    eye = torch.eye(ELASTIC_KNOTS, device=device)[None, None]
+    shape = (size, ELASTIC_KNOTS)
+    return functional.interpolate(eye, shape, mode="bicubic", align_corners=True)[0, 0]
+
+
+def moved(places: Tensor, matrices: Tensor) -> Tensor:
+    """Return coordinates (n or 1, rows, columns, 2) under affine maps (n, 2, 3)."""
+    x, y = places.unbind(-1)
+    lines = [
+        matrices[:, i, 0, None, None] * x
+        + matrices[:, i, 1, None, None] * y
+        + matrices[:, i, 2, None, None]
+        for i in range(2)
+    ]
+    return torch.stack(lines, -1)
 
 
 def _grid_field(steps: Tensor, shape: tuple[int, int]) -> Tensor:
