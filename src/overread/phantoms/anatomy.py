@@ -38,7 +38,7 @@ _DEPTH_KNOTS = (0.0, 1 / 3, 1 / 2, 2 / 3, 1.0)
 _SAC_AREA = (1.0, 0.68, 0.50, 0.35, 0.12)
 _FORAMEN_SIZE = (1.0, 0.76, 0.53, 0.33, 0.08)
 _RECESS_SIZE = (1.0, 0.75, 0.55, 0.34, 0.04)
-_READER_NOISE = 0.045  # depth as drawn differs from depth as graded by this much (1 sigma)
+_READER_NOISE = 0.06  # depth as drawn differs from depth as graded by this much (1 sigma)
 _NARROWING_REACH = 0.19  # levels; about 7 mm above and below the disc
 
 

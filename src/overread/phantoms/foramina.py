@@ -20,13 +20,14 @@ def paint_foramina(canvas: Canvas, spine: Spine) -> None:
 def _paint_foramen(canvas: Canvas, spine: Spine, level: int, side: int, size: float) -> None:
     frame = spine.disc(level).frame
     out, behind, high = foramen_place(spine, level)
-    reach = np.array([15.0, 6.5, 12.5]) * spine.size
-    centre = np.array([side * (out + 5), behind, high])
+    reach = np.array([15.0, 9.5, 12.5]) * spine.size
+    centre = np.array([side * (out + 5), behind - 3.5, high])
     window = canvas.plane.box(frame, centre - reach - 2, centre + reach + 2)
     if window is None:
         return
     x, y, z = canvas.plane.local(frame, window)
     x, y, z = x * np.float32(side) - np.float32(out), y - np.float32(behind), z - np.float32(high)
+    y += 0.35 * np.clip(x - 2, 0, 20)  # outside it turns forwards
     # A keyhole: wide above, slit below. It starts at the canal and opens into fat outside.
     deep = 5.4 * spine.size * (0.80 + 0.32 * np.tanh((z + 3) * np.float32(0.3)))
     inwards = np.clip(-x / np.float32(7.5 * spine.size), 0, 2) ** 4

@@ -4,14 +4,26 @@ It knows shapes and tissues, not scanners.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from overread.phantoms.anatomy import SACRUM, Disc, Spine, Vertebra
 from overread.phantoms.canvas import Canvas
-from overread.phantoms.sampling import F32, Frame, Texture, Window, cover, draw_texture, rounded
+from overread.phantoms.sampling import (
+    F32,
+    F64,
+    Frame,
+    Texture,
+    Window,
+    cover,
+    draw_texture,
+    rounded,
+)
 
 _CORTEX_MM = 1.1
+_SMOOTH_MM = 4.0  # how far neighbouring sacral ellipsoids melt into each other
+_CORNERS = tuple(product((-1, 1), repeat=3))
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ def _paint_body(
 
 def paint_arches(canvas: Canvas, spine: Spine, look: Look) -> None:
     """Paint pedicles, transverse processes, laminae and spinous processes."""
-    _paint_sacrum(canvas, spine.vertebrae[SACRUM:], look)
+    _paint_sacrum(canvas, spine, look)
     for vertebra in spine.vertebrae[:SACRUM]:
         _paint_pedicles(canvas, vertebra, look)
         _paint_lamina(canvas, vertebra, look)
@@ -169,23 +181,47 @@ def _paint_pedicles(canvas: Canvas, vertebra: Vertebra, look: Look) -> None:
                 _bone(canvas, *found, look)
 
 
-def _paint_sacrum(canvas: Canvas, vertebrae: tuple[Vertebra, ...], look: Look) -> None:
-    """Paint the sacral wings as one mass: all cortex first, all marrow after."""
-    wings = []
-    for vertebra in vertebrae:
-        deep = sum(vertebra.half_depth) / 2
-        size = (26.0 - 3 * (vertebra.level - 4.5), 0.9 * deep + 7, 1.75 * vertebra.half_height)
-        for side in (1, -1):
-            place = (side * (vertebra.canal_half_width + 17), 0.45 * deep, 0.0)
-            wings.append(_ellipsoid(canvas, vertebra.frame, place, size))
-    found = [wing for wing in wings if wing is not None]
-    for window, inside in found:
-        canvas.paint(window, cover(inside + np.float32(0.4), canvas.soft_mm), "bone")
-    for window, inside in found:
-        texture = 1 + 0.10 * canvas.texture(look.fine, window)
-        marrow = cover(inside - np.float32(0.6), canvas.soft_mm)
-        canvas.paint(window, marrow, "marrow", texture=texture)
-        canvas.paint(window, marrow * np.float32(0.35 + 0.4 * look.marrow_fat), "fatty_marrow")
+def _paint_sacrum(canvas: Canvas, spine: Spine, look: Look) -> None:
+    """Paint each sacral wing as one mass, the smooth union of ellipsoids down the sacrum."""
+    parts: list[Disc | Vertebra] = []
+    for vertebra, disc in zip(spine.vertebrae[SACRUM:], spine.discs[SACRUM + 1 :], strict=True):
+        parts += [vertebra, disc]
+    for side in (1, -1):
+        wings = []
+        for part in parts[:-1]:
+            wide, deep = (float(np.mean(size)) for size in (part.half_width, part.half_depth))
+            middle = np.array([side * (0.75 * wide + 15), 0.45 * deep, 0.0])
+            wings.append((part.frame, middle, np.array([19.0, 0.9 * deep + 6, 22.0])))
+        corners = np.concatenate(
+            [
+                frame.centre + (middle + np.array([x, y, z]) * size) @ frame.axes
+                for frame, middle, size in wings
+                for x, y, z in _CORNERS
+            ]
+        ).reshape(-1, 3)
+        window = canvas.plane.window(corners)
+        if window is not None:
+            _paint_wing(canvas, window, wings, look)
+
+
+def _paint_wing(
+    canvas: Canvas, window: Window, wings: list[tuple[Frame, F64, F64]], look: Look
+) -> None:
+    union: F32 = np.zeros((), np.float32)
+    for frame, middle, size in wings:
+        place = canvas.plane.local(frame, window)
+        squares = sum(
+            ((part - np.float32(at)) / np.float32(half)) ** 2
+            for part, at, half in zip(place, middle, size, strict=True)
+        )
+        distance = (1 - np.sqrt(squares)) * np.float32(size.min() / _SMOOTH_MM)
+        union = union + np.exp(np.clip(distance, -20, 20))
+    inside = np.log(union) * np.float32(_SMOOTH_MM) - np.float32(0.6 * _SMOOTH_MM)
+    canvas.paint(window, cover(inside + np.float32(0.4), canvas.soft_mm), "bone")
+    texture = 1 + 0.10 * canvas.texture(look.fine, window)
+    marrow = cover(inside - np.float32(0.6), canvas.soft_mm)
+    canvas.paint(window, marrow, "marrow", texture=texture)
+    canvas.paint(window, marrow * np.float32(0.25 + 0.4 * look.marrow_fat), "fatty_marrow")
 
 
 def _paint_lamina(canvas: Canvas, vertebra: Vertebra, look: Look) -> None:
