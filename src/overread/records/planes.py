@@ -106,11 +106,9 @@ class Planes:
         points = np.asarray(points_px, np.float64)
         x_mm = points[..., 0] * self.spacing[index, 1]
         y_mm = points[..., 1] * self.spacing[index, 0]
-        return (
-            self.origin[index]
-            + self.row[index] * x_mm[..., None]
-            + self.column[index] * y_mm[..., None]
-        )
+        along_rows = self.row[index] * x_mm[..., None]
+        along_columns = self.column[index] * y_mm[..., None]
+        return np.asarray(self.origin[index] + along_rows + along_columns)
 
     def to_pixels(self, slices: ArrayLike, points: ArrayLike) -> tuple[Floats, Floats]:
         """Project world points onto slices, along the normal.
