@@ -189,8 +189,13 @@ class _Cursor:
         """Return the kept values and (tag, vr, offset, length) of the pixels."""
         buffer, end = self.buffer, len(self.buffer)
         values: dict[int, bytes] = {}
+        explicit, head = self.explicit, self.head
         while at + 8 <= end:
-            tag, vr, start, length = self.element(at)
+            group, number, vr, length = head(buffer, at)
+            if explicit and vr in SHORT_VRS:  # most elements, in a hurry
+                tag, start = group << 16 | number, at + 8
+            else:
+                tag, vr, start, length = self.element(at)
             if tag in PIXEL_TAGS:
                 return values, (tag, vr, start, length)
             if length == UNDEFINED:

@@ -6,6 +6,7 @@ by `enhanced`. Whether frames belong together is decided in `stacking`.
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -83,13 +84,16 @@ def _position(header: Header) -> Triple | None:
     return values[0], values[1], values[2]
 
 
+@lru_cache(maxsize=4096)
 def valid_orientation(values: tuple[float, ...]) -> tuple[float, ...] | None:
     """Return six direction cosines, or None when they describe no plane."""
     if len(values) != 6:
         return None
-    row, column = np.array(values[:3]), np.array(values[3:])
-    lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
-    if np.abs(lengths - 1).max() > COSINE_TOLERANCE or abs(row @ column) > COSINE_TOLERANCE:
+    row, column = values[:3], values[3:]
+    bent = abs(sum(r * c for r, c in zip(row, column, strict=True)))
+    if bent > COSINE_TOLERANCE or any(
+        abs(math.hypot(*direction) - 1) > COSINE_TOLERANCE for direction in (row, column)
+    ):
         return None
     return values
 

@@ -7,6 +7,7 @@ import math
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from overread.imaging.reading import tags
@@ -21,6 +22,7 @@ from overread.imaging.reading.elements import (
 __all__ = ["Header", "UnreadableError", "read_header"]
 
 FIRST_READ = 16 * 1024
+MOST_REMEMBERED = 4096
 ITEM_MARK, SEQUENCE_END_MARK = 0xE000FFFE, 0xE0DDFFFE  # tags read as one little-endian number
 LONGEST_HEADER = 256 * 1024 * 1024
 
@@ -56,36 +58,21 @@ class Header:
     def text(self, tag: int) -> str:
         """Return a value as text without padding; "" when it is missing."""
         raw = self.elements.values.get(tag)
-        if not raw:
-            return ""
-        try:
-            return raw.decode("utf-8").strip(" \0\r\n\t")
-        except UnicodeDecodeError:
-            return raw.decode("latin-1").strip(" \0\r\n\t")
+        return _text(raw) if raw else ""
 
     def uid(self, tag: int) -> str:
         """Return a UID, the first where there are several."""
-        return self.text(tag).split("\\")[0].strip()
+        return self.text(tag).split("\\", 1)[0].strip()
 
     def numbers(self, tag: int) -> tuple[float, ...]:
         """Return the numbers of a decimal or integer string; () when one of them is none."""
-        text = self.text(tag)
-        if not text:
-            return ()
-        try:
-            values = tuple(float(part) for part in text.split("\\"))
-        except ValueError:
-            return ()
-        return values if all(math.isfinite(value) for value in values) else ()
+        raw = self.elements.values.get(tag)
+        return _numbers(raw) if raw else ()
 
     def number(self, tag: int) -> float | None:
         """Return the first number of a decimal or integer string."""
-        text = self.text(tag)
-        try:
-            value = float(text.split("\\", 1)[0])
-        except ValueError:
-            return None
-        return value if math.isfinite(value) else None
+        raw = self.elements.values.get(tag)
+        return _number(raw) if raw else None
 
     def short(self, tag: int) -> int | None:
         """Return a binary unsigned 16 bit value."""
@@ -111,6 +98,33 @@ class Header:
     def num_frames(self) -> int:
         """Number of frames; 1 where the header does not say."""
         return max(1, int(self.number(tags.NUMBER_OF_FRAMES) or 1))
+
+
+# The files of a series repeat most of their values, so each is parsed once.
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8").strip(" \0\r\n\t")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1").strip(" \0\r\n\t")
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _numbers(raw: bytes) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in _text(raw).split("\\"))
+    except ValueError:
+        return ()
+    return values if all(math.isfinite(value) for value in values) else ()
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _number(raw: bytes) -> float | None:
+    try:
+        value = float(_text(raw).split("\\", 1)[0])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def read_header(path: Path) -> Header:

@@ -4,13 +4,28 @@ Everything is checked before a decoder sees a byte: decoders are written in C an
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from overread.imaging.reading import tags
+from overread.imaging.reading.elements import Elements
 from overread.imaging.reading.header import Header
 from overread.imaging.reading.syntaxes import BIG_ENDIAN, DEFLATED, name_of, wrapping_of
 
 __all__ = ["LayoutError", "PixelLayout", "layout_of"]
 
+DESCRIBING = (
+    tags.ROWS,
+    tags.COLUMNS,
+    tags.NUMBER_OF_FRAMES,
+    tags.SAMPLES_PER_PIXEL,
+    tags.PLANAR_CONFIGURATION,
+    tags.PHOTOMETRIC,
+    tags.BITS_ALLOCATED,
+    tags.BITS_STORED,
+    tags.HIGH_BIT,
+    tags.PIXEL_REPRESENTATION,
+)
 MOST_PIXELS = 2**31  # of one frame; more is a broken header
 COLOURS_OF_ONE = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", ""})
 COLOURS_OF_THREE = frozenset(
@@ -86,15 +101,22 @@ def layout_of(header: Header) -> PixelLayout:
         LayoutError: with the code of its finding: "no_pixels", "pixels_missing",
             "transfer_syntax_unsupported", "pixels_inconsistent" or "pixels_truncated".
     """
-    _check_present(header)
-    layout = _described(header)
-    _check_numbers(layout)
+    pixel_tag = _check_present(header)
+    elements = header.elements
+    layout = _layout(
+        tuple(elements.values.get(tag) for tag in DESCRIBING),
+        pixel_tag,
+        elements.syntax,
+        elements.pixel_vr,
+        elements.little,
+    )
     _check_length(header, layout)
     return layout
 
 
-def _check_present(header: Header) -> None:
-    if header.elements.pixel_tag is None:
+def _check_present(header: Header) -> int:
+    pixel_tag = header.elements.pixel_tag
+    if pixel_tag is None:
         if header.short(tags.ROWS) and header.short(tags.COLUMNS):
             raise LayoutError("pixels_missing", "an image without PixelData")
         what = header.text(tags.MODALITY) or "no modality"
@@ -104,17 +126,28 @@ def _check_present(header: Header) -> None:
             "transfer_syntax_unsupported",
             f"transfer syntax {name_of(header.elements.syntax)} cannot be decoded",
         )
+    return pixel_tag
 
 
-def _described(header: Header) -> PixelLayout:
-    elements = header.elements
-    floating = elements.pixel_tag in {tags.FLOAT_PIXELS, tags.DOUBLE_PIXELS}
+@lru_cache(maxsize=1024)
+def _layout(
+    described: tuple[bytes | None, ...],
+    pixel_tag: int,
+    syntax: str,
+    pixel_vr: bytes,
+    little: bool,
+) -> PixelLayout:
+    """Return the checked layout; the files of a series share one."""
+    values = {tag: raw for tag, raw in zip(DESCRIBING, described, strict=True) if raw is not None}
+    elements = Elements(values, syntax, explicit=True, little=little)
+    header = Header(Path(), 0, elements)
+    floating = pixel_tag in {tags.FLOAT_PIXELS, tags.DOUBLE_PIXELS}
     allocated = header.short(tags.BITS_ALLOCATED) or 0
     if floating:
-        allocated = 32 if elements.pixel_tag == tags.FLOAT_PIXELS else 64
+        allocated = 32 if pixel_tag == tags.FLOAT_PIXELS else 64
     stored = header.short(tags.BITS_STORED) or allocated
     high = header.short(tags.HIGH_BIT)
-    return PixelLayout(
+    layout = PixelLayout(
         header.short(tags.ROWS) or 0,
         header.short(tags.COLUMNS) or 0,
         header.num_frames,
@@ -126,10 +159,12 @@ def _described(header: Header) -> PixelLayout:
         stored - 1 if high is None or floating else high,
         header.short(tags.PIXEL_REPRESENTATION) == 1,
         floating,
-        wrapping_of(elements.syntax) or "raw",
-        elements.little,
-        allocated == 8 and elements.syntax == BIG_ENDIAN and elements.pixel_vr == b"OW",
+        wrapping_of(syntax) or "raw",
+        little,
+        allocated == 8 and syntax == BIG_ENDIAN and pixel_vr == b"OW",
     )
+    _check_numbers(layout)
+    return layout
 
 
 def _check_numbers(layout: PixelLayout) -> None:

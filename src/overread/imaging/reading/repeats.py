@@ -33,7 +33,7 @@ TRAITS = (
 # These tell acquisitions apart whose positions only nearly repeat.
 INTERLEAVED = ("AcquisitionNumber", "EchoTime", "TemporalPositionIdentifier")
 
-Parts = list[tuple[str | None, list[FrameHeader]]]
+Parts = list[tuple[str | None, list[int]]]
 
 
 def split_repeats(frames: Sequence[FrameHeader], along: NDArray[np.float64]) -> Parts:
@@ -44,14 +44,13 @@ def split_repeats(frames: Sequence[FrameHeader], along: NDArray[np.float64]) -> 
         along: (n,) mm along the normal.
 
     Returns:
-        (trait that sets the part apart, frames); the trait is None when nothing was split, and
-        "order" when only the order of acquisition tells the repetitions apart.
+        (trait that sets the part apart, indices of its frames); the trait is None when nothing was
+        split, and "order" when only the order of acquisition tells the repetitions apart.
     """
     slots = _slots(along)
-    if Counter(slots).most_common(1)[0][1] == 1:
+    if max(slots) == len(slots) - 1:
         return _split_interleaved(frames, along)
-    parts = _split(list(zip(frames, slots, strict=True)))
-    return [(trait, [frame for frame, _ in part]) for trait, part in parts]
+    return _Splitter(frames, slots).split(list(range(len(frames))))
 
 
 def is_regular(along: NDArray[np.float64]) -> bool:
@@ -73,26 +72,45 @@ def _slots(along: NDArray[np.float64]) -> list[int]:
     return [int(slot) for slot in slots]
 
 
-def _split(
-    pairs: list[tuple[FrameHeader, int]],
-) -> list[tuple[str | None, list[tuple[FrameHeader, int]]]]:
-    times = _most(pairs)
-    if times == 1:
-        return [(None, pairs)]
-    for trait in TRAITS:
-        groups: dict[object, list[tuple[FrameHeader, int]]] = defaultdict(list)
-        for pair in pairs:
-            groups[pair[0].traits.get(trait)].append(pair)
-        # More groups than repetitions: a trait that changes from slice to slice explains nothing.
-        if not 2 <= len(groups) <= 2 * times or max(map(_most, groups.values())) == times:
-            continue
-        ordered = sorted(groups.items(), key=lambda item: _sort_key(item[0]))
-        return [(inner or trait, part) for _, group in ordered for inner, part in _split(group)]
-    return [("order", part) for part in _by_order(pairs)]
+class _Splitter:
+    """Splits frames by their traits until no slot occurs twice in a part."""
+
+    def __init__(self, frames: Sequence[FrameHeader], slots: Sequence[int]) -> None:
+        self.frames = frames
+        self.slots = slots
+
+    def split(self, members: list[int]) -> Parts:
+        times = self.most(members)
+        if times == 1:
+            return [(None, members)]
+        for trait in TRAITS:
+            groups = _by_trait(self.frames, members, trait)
+            # More groups than repetitions: a trait that changes from slice to slice tells nothing.
+            if not 2 <= len(groups) <= 2 * times or max(map(self.most, groups)) == times:
+                continue
+            return [(inner or trait, part) for group in groups for inner, part in self.split(group)]
+        return [("order", part) for part in self.by_order(members)]
+
+    def most(self, members: Sequence[int]) -> int:
+        """How often the commonest slot occurs."""
+        return max(Counter(self.slots[i] for i in members).values())
+
+    def by_order(self, members: Sequence[int]) -> list[list[int]]:
+        """Give the first frame of each position to the first part, the second to the second."""
+        parts: dict[int, list[int]] = defaultdict(list)
+        seen: Counter[int] = Counter()
+        for i in sorted(members, key=lambda i: _moment(self.frames[i])):
+            parts[seen[self.slots[i]]].append(i)
+            seen[self.slots[i]] += 1
+        return [parts[k] for k in sorted(parts)]
 
 
-def _most(pairs: Sequence[tuple[FrameHeader, int]]) -> int:
-    return Counter(slot for _, slot in pairs).most_common(1)[0][1]
+def _by_trait(frames: Sequence[FrameHeader], members: Sequence[int], trait: str) -> list[list[int]]:
+    """Return the members grouped by a trait, in the order of its values."""
+    groups: dict[object, list[int]] = defaultdict(list)
+    for i in members:
+        groups[frames[i].traits.get(trait)].append(i)
+    return [groups[value] for value in sorted(groups, key=_sort_key)]
 
 
 def _sort_key(value: object) -> tuple[int, float, str]:
@@ -103,16 +121,6 @@ def _sort_key(value: object) -> tuple[int, float, str]:
     return 2, 0.0, str(value)
 
 
-def _by_order(pairs: list[tuple[FrameHeader, int]]) -> list[list[tuple[FrameHeader, int]]]:
-    """Give the first frame of each position to the first part, the second to the second."""
-    parts: dict[int, list[tuple[FrameHeader, int]]] = defaultdict(list)
-    seen: Counter[int] = Counter()
-    for pair in sorted(pairs, key=lambda pair: _moment(pair[0])):
-        parts[seen[pair[1]]].append(pair)
-        seen[pair[1]] += 1
-    return [parts[k] for k in sorted(parts)]
-
-
 def _moment(frame: FrameHeader) -> tuple[float, str, float, int]:
     number = frame.traits.get("AcquisitionNumber")
     time = frame.traits.get("AcquisitionTime")
@@ -121,18 +129,19 @@ def _moment(frame: FrameHeader) -> tuple[float, str, float, int]:
 
 def _split_interleaved(frames: Sequence[FrameHeader], along: NDArray[np.float64]) -> Parts:
     """Tell apart acquisitions that lie between one another without hitting the same places."""
+    everything = list(range(len(frames)))
     if is_regular(along):
-        return [(None, list(frames))]
+        return [(None, everything)]
     for trait in INTERLEAVED:
-        values = [frame.traits.get(trait) for frame in frames]
-        groups = {
-            value: [i for i, other in enumerate(values) if other == value] for value in set(values)
-        }
-        if not 2 <= len(groups) <= 4 or min(map(len, groups.values())) < 3:
+        groups = _by_trait(frames, everything, trait)
+        if not 2 <= len(groups) <= 4:
             continue
-        ranges = [(along[index].min(), along[index].max()) for index in groups.values()]
-        overlap = max(low for low, _ in ranges) < min(high for _, high in ranges)
-        if overlap and all(is_regular(along[index]) for index in groups.values()):
-            ordered = sorted(groups.items(), key=lambda item: _sort_key(item[0]))
-            return [(trait, [frames[i] for i in index]) for _, index in ordered]
-    return [(None, list(frames))]
+        # A single echo time among others is a stranger; acquisitions must be told by more.
+        if min(map(len, groups)) < (1 if trait == "EchoTime" else 3):
+            continue
+        overlap = max(along[group].min() for group in groups) < min(
+            along[group].max() for group in groups
+        )
+        if (overlap or trait == "EchoTime") and all(is_regular(along[g]) for g in groups):
+            return [(trait, group) for group in groups]
+    return [(None, everything)]

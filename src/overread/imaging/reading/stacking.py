@@ -16,6 +16,7 @@ from overread.records import Planes
 __all__ = ["PLANE_AXES", "StackDraft", "canonical_normal", "is_localizer", "make_stacks"]
 
 Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
 PARALLEL = np.cos(np.deg2rad(0.25))
 IN_PLANE_JUMP_MM = 5.0
 # The axis that slices of a plane advance along, and the canonical sense (LPS): sagittal right to
@@ -74,6 +75,27 @@ def is_localizer(frame: FrameHeader) -> bool:
     return any(part in {"LOCALIZER", "SCOUT", "TOPOGRAM"} for part in frame.image_type)
 
 
+@dataclass(frozen=True, eq=False)
+class _Geometry:
+    """Directions and centres of frames, as arrays that are indexed while splitting."""
+
+    frames: Sequence[FrameHeader]
+    row: Floats
+    column: Floats
+    normal: Floats
+    centre: Floats
+
+    @staticmethod
+    def of(frames: Sequence[FrameHeader]) -> "_Geometry":
+        planes = planes_of(frames)
+        return _Geometry(frames, planes.row, planes.column, planes.normal, planes.centre)
+
+    def along(self, index: Index) -> Floats:
+        """Positions of some frames along the canonical normal of the first of them, mm."""
+        along: Floats = self.centre[index] @ canonical_normal(self.normal[index[0]])
+        return along
+
+
 def make_stacks(frames: Sequence[FrameHeader]) -> list[StackDraft]:
     """Return the stacks of one series.
 
@@ -81,19 +103,26 @@ def make_stacks(frames: Sequence[FrameHeader]) -> list[StackDraft]:
     one direction stand beside one another, and where positions repeat.
 
     Args:
-        frames: all with a place; duplicates are already set aside.
+        frames: at least one; all with a place; duplicates are already set aside.
 
     Returns:
-        stacks, ordered along the patient: right to left, front to back, head to feet.
+        stacks, ordered along the patient: right to left, front to back, head to feet; localizers
+        last.
     """
+    geometry = _Geometry.of(frames)
+    localizers = np.array([is_localizer(frame) for frame in frames])
     drafts: list[StackDraft] = []
     block = 0
     for localizer in (False, True):
-        chosen = [frame for frame in frames if is_localizer(frame) == localizer]
-        for parallel in _by_direction(chosen):
-            for beside in _by_place(parallel):
-                for split_by, part in split_repeats(beside, _along(beside)):
-                    drafts.append(_draft(part, block, localizer=localizer, split_by=split_by))
+        for parallel in _by_direction(geometry, np.flatnonzero(localizers == localizer)):
+            for beside in _by_place(geometry, parallel):
+                along = geometry.along(beside)
+                members = [frames[i] for i in beside]
+                for split_by, part in split_repeats(members, along):
+                    ordered = beside[part][np.argsort(along[part], kind="stable")]
+                    chosen = tuple(frames[i] for i in ordered)
+                    draft = StackDraft(chosen, planes_of(chosen), block, localizer, split_by)
+                    drafts.append(draft)
                 block += 1
     return sorted(drafts, key=_order)
 
@@ -101,14 +130,6 @@ def make_stacks(frames: Sequence[FrameHeader]) -> list[StackDraft]:
 def _order(draft: StackDraft) -> tuple[bool, str, float]:
     axis, sense = PLANE_AXES[draft.plane]
     return draft.localizer, draft.plane, float(draft.planes.centre[:, axis].mean() * sense)
-
-
-def _draft(
-    frames: Sequence[FrameHeader], block: int, *, localizer: bool, split_by: str | None
-) -> StackDraft:
-    order = np.argsort(_along(frames), kind="stable")
-    ordered = tuple(frames[i] for i in order)
-    return StackDraft(ordered, planes_of(ordered), block, localizer, split_by)
 
 
 def planes_of(frames: Sequence[FrameHeader]) -> Planes:
@@ -123,57 +144,44 @@ def planes_of(frames: Sequence[FrameHeader]) -> Planes:
     )
 
 
-def _along(frames: Sequence[FrameHeader]) -> Floats:
-    planes = planes_of(frames)
-    return planes.along(canonical_normal(planes.normal[0]))
-
-
-def _by_direction(frames: Sequence[FrameHeader]) -> list[list[FrameHeader]]:
-    if not frames:
-        return []
-    planes = planes_of(frames)
-    groups: list[list[FrameHeader]] = []
-    left = np.arange(len(frames))
+def _by_direction(geometry: _Geometry, left: Index) -> list[Index]:
+    groups: list[Index] = []
     while len(left):
         first = left[0]
-        same = (planes.row[left] @ planes.row[first] > PARALLEL) & (
-            planes.normal[left] @ planes.normal[first] > PARALLEL
+        same = (geometry.row[left] @ geometry.row[first] > PARALLEL) & (
+            geometry.normal[left] @ geometry.normal[first] > PARALLEL
         )
-        groups.append([frames[i] for i in left[same]])
+        groups.append(left[same])
         left = left[~same]
     return groups
 
 
-def _by_place(frames: list[FrameHeader]) -> list[list[FrameHeader]]:
+def _by_place(geometry: _Geometry, index: Index) -> list[Index]:
     """Split parallel blocks that are shifted within the plane (two discs, two stations)."""
-    if len(frames) < 3:
-        return [frames]
-    planes = planes_of(frames)
-    along = _along(frames)
+    first = index[0]
+    axes = np.stack([geometry.row[first], geometry.column[first]], 1)
+    beside = geometry.centre[index] @ axes
+    if np.abs(beside - beside[0]).max() < IN_PLANE_JUMP_MM or len(index) < 3:
+        return [index]
+    along = geometry.along(index)
     order = np.argsort(along, kind="stable")
-    beside = np.stack(
-        [np.einsum("ij,j->i", planes.centre, axis) for axis in (planes.row[0], planes.column[0])],
-        1,
-    )
     steps, shifts = np.diff(along[order]), np.diff(beside[order], axis=0)
-    if np.linalg.norm(beside - beside[0], axis=1).max() < IN_PLANE_JUMP_MM:
-        return [frames]
     moved = steps > 1e-2
     # A gantry tilt shears the block: a constant shift for each mm along the normal.
     shear = np.median(shifts[moved] / steps[moved, None], axis=0) if moved.any() else np.zeros(2)
     jumps = np.linalg.norm(shifts - steps[:, None] * shear, axis=1) > IN_PLANE_JUMP_MM
     if not jumps.any():
-        return [frames]
-    label = np.empty(len(frames), np.int64)
-    if jumps.sum() <= len(frames) / 4:
+        return [index]
+    label = np.empty(len(index), np.int64)
+    if jumps.sum() <= len(index) / 4:
         label[order] = np.concatenate([[0], np.cumsum(jumps)])
     else:
         label = _clusters(beside - along[:, None] * shear)
-    groups = [[frames[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)]
-    return groups if len(groups) <= len(frames) / 2 else [frames]
+    groups = [index[label == k] for k in np.unique(label)]
+    return groups if len(groups) <= len(index) / 2 else [index]
 
 
-def _clusters(points: Floats) -> NDArray[np.int64]:
+def _clusters(points: Floats) -> Index:
     label = np.full(len(points), -1, np.int64)
     for count in range(len(points)):
         left = np.flatnonzero(label < 0)

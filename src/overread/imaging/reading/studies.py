@@ -3,10 +3,10 @@
 Headers only; pixels are decoded when somebody asks for them.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import perf_counter, thread_time
 
 from overread.imaging.reading.collecting import collect_studies
 from overread.imaging.reading.enhanced import enhanced_frames, has_groups
@@ -78,11 +78,28 @@ def _silent(stage: str, done: int, total: int) -> None:
 def _outcomes(files: Sequence[Path], workers: int | None, report: Progress) -> Iterator[Outcome]:
     chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
     done = 0
-    with ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
-        for outcomes in pool.map(_open_all, chunks):
-            done += len(outcomes)
-            report("headers", done, len(files))
-            yield from outcomes
+    for outcomes in _opened(chunks, workers):
+        done += len(outcomes)
+        report("headers", done, len(files))
+        yield from outcomes
+
+
+def _opened(chunks: Sequence[Sequence[Path]], workers: int | None) -> Iterator[list[Outcome]]:
+    """Open chunk by chunk; with threads where the disk keeps us waiting.
+
+    Parsing is plain Python, so threads only help while another one waits for bytes: the first
+    chunk is timed to find out.
+    """
+    if chunks and workers is None:
+        wall, busy = perf_counter(), thread_time()
+        yield _open_all(chunks[0])
+        waited = perf_counter() - wall > 3 * (thread_time() - busy)
+        workers, chunks = 8 if waited else 1, chunks[1:]
+    if workers == 1:
+        yield from map(_open_all, chunks)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(_open_all, chunks)
 
 
 def _open_all(files: Iterable[Path]) -> list[Outcome]:
