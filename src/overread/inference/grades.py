@@ -62,7 +62,9 @@ class Picture:
         sop_instance_uid: of the frame that it shows.
         site: of the unit that it is about; None = the whole study.
         marks: points on it.
-        kind: "overview" (a whole slice) or "crop" (what a network saw).
+        outline: corners (x, y) px of what was cut out of it; empty = nothing.
+        kind: "overview" (a slice with the points of a study), "slice" (the whole slice of a crop)
+            or "crop" (what a network saw).
     """
 
     title: str
@@ -70,6 +72,7 @@ class Picture:
     sop_instance_uid: str
     site: str | None = None
     marks: tuple[Marked, ...] = ()
+    outline: tuple[tuple[float, float], ...] = ()
     kind: str = "overview"
 
 

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.imaging import Cut, StudyPixels, ViewSpec, plane_of
+from overread.imaging import Cut, StudyPixels, ViewSpec, plane_of, study_stacks
 from overread.inference.bundle import BundleRecipe
 from overread.inference.canvas import Canvas, draw
 from overread.inference.grades import Marked, Picture
-from overread.records import Keypoints, Planes
+from overread.records import Keypoints, Planes, Volume
 
 __all__ = ["picture_study"]
 
 OVERVIEW_PX = (640, 640)
+SLICE_PX = (320, 320)
 PERCENTILES = (0.5, 99.5)
 
 
@@ -27,7 +28,10 @@ def picture_study(
     sites: Sequence[str | None],
     crops: Mapping[str, tuple[Cut, ...]],
 ) -> tuple[Picture, ...]:
-    """Return an overview for each locator that looks at whole slices, and crops of each unit.
+    """Return pictures of a study.
+
+    An overview for each locator that looks at whole slices; for each unit the slice nearest to its
+    point in each view, as it was cut, and on axial views whole, with the outline of the crop.
 
     Args:
         recipe: names roles and views.
@@ -42,7 +46,7 @@ def picture_study(
         if locator.around is None
         for picture in _overview(locator.series, pixels, keypoints[name])
     ]
-    return (*overviews, *_crops(recipe.views, sites, crops))
+    return (*overviews, *_crops(recipe.views, sites, crops, pixels))
 
 
 def _overview(roles: tuple[str, ...], pixels: StudyPixels, points: Keypoints) -> Iterator[Picture]:
@@ -97,8 +101,10 @@ def _crops(
     views: Mapping[str, ViewSpec],
     sites: Sequence[str | None],
     crops: Mapping[str, tuple[Cut, ...]],
+    pixels: StudyPixels,
 ) -> Iterator[Picture]:
     """Yield the slice nearest to the point of each view and unit; none twice."""
+    slices = _slices(pixels)
     shown: set[tuple[str, str | None]] = set()
     for name, cuts in crops.items():
         for site, cut in zip(sites, cuts, strict=True):
@@ -107,11 +113,49 @@ def _crops(
                 continue
             middle = int(present[np.abs(cut.offsets_mm[present]).argmin()])
             frame = cut.frames[middle]
-            uid = frame.sop_instance_uid if frame else ""
-            if (uid, site) not in shown:
-                shown.add((uid, site))
-                image = _grey(_window(views[name], cut.pixels[middle]))
-                yield Picture(name, image, uid, site, kind="crop")
+            if frame is None or (frame.sop_instance_uid, site) in shown:
+                continue
+            shown.add((frame.sop_instance_uid, site))
+            uid = frame.sop_instance_uid
+            if views[name].plane == "axial":
+                outline = _outline(views[name], cut.planes.take([middle]))
+                yield _whole(pixels, slices[uid], (name, uid, site), outline)
+            image = _grey(_window(views[name], cut.pixels[middle]))
+            yield Picture(name, image, uid, site, kind="crop")
+
+
+def _slices(pixels: StudyPixels) -> dict[str, tuple[Volume, int]]:
+    """Return {SOP instance UID: volume and slice}."""
+    return {
+        frame.sop_instance_uid: (volume, index)
+        for (_, stack), volume in zip(study_stacks(pixels.study), pixels.volumes, strict=True)
+        for index, frame in enumerate(stack.frames)
+    }
+
+
+def _outline(view: ViewSpec, plane: Planes) -> NDArray[np.float64]:
+    """Return the corners (4, 3) in world mm of what the networks see of a stored crop."""
+    stored, seen = np.array(view.stored), np.array(view.pixels)
+    top, left = (stored - seen) / 2 - 0.5
+    bottom, right = (stored + seen) / 2 - 0.5
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return plane.to_world(np.zeros(4, np.int64), corners)
+
+
+def _whole(
+    pixels: StudyPixels,
+    place: tuple[Volume, int],
+    names: tuple[str, str, str | None],
+    outline: NDArray[np.float64],
+) -> Picture:
+    volume, index = place
+    name, uid, site = names
+    canvas = Canvas("axial", SLICE_PX, None, PERCENTILES)
+    image, plane = draw(pixels, volume, index, canvas)
+    shown, corner = _trimmed(_grey(image))
+    places, _ = plane.to_pixels(np.zeros(len(outline), np.int64), outline)
+    corners = tuple((float(x) - corner[1], float(y) - corner[0]) for x, y in places)
+    return Picture(f"{name}, whole slice", shown, uid, site, outline=corners, kind="slice")
 
 
 def _window(view: ViewSpec, pixels: NDArray[np.float16]) -> NDArray[np.float32]:
