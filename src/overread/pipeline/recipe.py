@@ -14,9 +14,10 @@ from overread.imaging import ViewSpec
 from overread.inference import LocatorSpec, MemberSpec
 from overread.learning import FoldSpec
 from overread.pipeline import recipe_text
-from overread.pipeline.recipe_checks import check, joined_by, joiner
+from overread.pipeline.recipe_checks import check, joined_by, joiner, unknown_roles, unread_shelves
 from overread.pipeline.recipe_errors import Fault, faults_of
 from overread.pipeline.recipe_text import Parsed, RecipeError, words
+from overread.pipeline.recipe_text import Path as Path_
 from overread.records import Rubric
 from overread.shelf import Named, Spec, settings_of
 
@@ -129,11 +130,14 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(parsed.value, dict):
         raise RecipeError([f"{path}:1: expected keys such as `recipe: 1` and `name: ...`"])
     merged = with_defaults(parsed.value)
+    unknown = list(unknown_roles(merged))
     try:
         recipe = Recipe.model_validate(merged)
     except ValidationError as error:
-        raise _refusal(parsed, list(faults_of(error, Recipe))) from None
-    if faults := list(check(recipe, lambda: rubric_of(recipe))):
+        told = {path[:2] for path, _ in unknown}
+        others = [fault for fault in faults_of(error, Recipe) if fault[0] not in told]
+        raise _refusal(parsed, [*unknown, *others, *unread_shelves(merged)]) from None
+    if faults := [*unknown, *check(recipe, lambda: rubric_of(recipe))]:
         raise _refusal(parsed, faults)
     return recipe
 
@@ -146,11 +150,19 @@ def _refusal(parsed: Parsed, faults: list[Fault]) -> RecipeError:
     """Turn faults into lines; a fault that came with `defaults` is told once, where it stands."""
     lines: dict[str, None] = {}
     for path, sentence in faults:
-        inherited = ("defaults", *path[2:])
-        if path[:1] == ("members",) and path not in parsed.lines and inherited in parsed.lines:
-            path = inherited  # noqa: PLW2901 - the fault stands in the defaults
-        lines[f"{parsed.place(path)}: {words(path)}: {sentence}"] = None
+        where = _as_written(parsed, path)
+        lines[f"{parsed.place(where)}: {words(where)}: {sentence}"] = None
     return RecipeError(list(lines))
+
+
+def _as_written(parsed: Parsed, path: Path_) -> Path_:
+    """Return where a member's setting stands: with the member, or in the defaults."""
+    inherited: Path_ = ("defaults", *path[2:])
+    if path[:1] != ("members",) or path in parsed.lines:
+        return path
+    around = path[:-1]
+    from_defaults = around not in parsed.lines and inherited[:-1] in parsed.lines
+    return inherited if inherited in parsed.lines or from_defaults else path
 
 
 def with_defaults(value: Mapping[str, Any]) -> dict[str, Any]:

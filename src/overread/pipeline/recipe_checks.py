@@ -19,7 +19,7 @@ from overread.shelf import Named, NotOnShelfError, nearest, settings_of, take
 if TYPE_CHECKING:
     from overread.pipeline.recipe import Recipe
 
-__all__ = ["check", "joined_by", "joiner"]
+__all__ = ["check", "joined_by", "joiner", "unknown_roles", "unread_shelves"]
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
@@ -55,38 +55,55 @@ def _names(recipe: "Recipe") -> Iterator[Fault]:
 
 def _shelves(recipe: "Recipe") -> Iterator[Fault]:
     """Check each `use`, and the settings beside it."""
-    chosen: list[tuple[Path, str, Any]] = [
-        (("dataset",), "datasets", {"use": recipe.dataset.use, **recipe.dataset.settings})
-    ]
-    chosen += [(("keypoints", n, "model"), "models", s.model) for n, s in recipe.keypoints.items()]
-    chosen += [(("members", n, "model"), "models", s.model) for n, s in recipe.members.items()]
-    chosen += [
-        (("ensembles", name), "ensembling", joiner(named))
-        for name, named in recipe.ensembles.items()
-    ]
-    chosen += [(("scores", i), "scoring", s) for i, s in enumerate(recipe.scores)]
-    for path, room, named in chosen:
-        yield from _shelf(path, f"overread.{room}", named)
+    yield from _chosen(recipe.model_dump(mode="json"))
 
 
-def _shelf(path: Path, room: str, named: Named | Mapping[str, Any]) -> Iterator[Fault]:
+def unread_shelves(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Check each `use` of a recipe that is not valid as a whole, so that all faults are told."""
+    known = {
+        kind: {name: spec for name, spec in _table(value, kind).items() if isinstance(spec, dict)}
+        for kind in ("keypoints", "members", "ensembles")
+    }
+    yield from _chosen({"dataset": value.get("dataset"), "scores": value.get("scores"), **known})
+
+
+def _table(value: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    table = value.get(kind)
+    return table if isinstance(table, dict) else {}
+
+
+def _chosen(value: Mapping[str, Any]) -> Iterator[Fault]:
+    scores = value["scores"]
+    places: list[tuple[Path, str, Any]] = [(("dataset",), "datasets", value["dataset"])]
+    places += [
+        ((kind, name, "model"), "models", spec.get("model"))
+        for kind in ("keypoints", "members")
+        for name, spec in value[kind].items()
+    ]
+    places += [(("ensembles", n), "ensembling", spec) for n, spec in value["ensembles"].items()]
+    places += [
+        (("scores", index), "scoring", named)
+        for index, named in enumerate(scores if isinstance(scores, list) else ())
+    ]
+    for path, room, named in places:
+        if isinstance(named, dict) and isinstance(named.get("use"), str):
+            apart = {"datasets": "forge", "ensembling": "of"}.get(room)
+            bare = {key: item for key, item in named.items() if key != apart}
+            yield from _shelf(path, f"overread.{room}", bare)
+
+
+def _shelf(path: Path, room: str, named: Mapping[str, Any]) -> Iterator[Fault]:
     try:
         settings_of(room, named)
     except NotOnShelfError as error:
         yield (*path, "use"), str(error)
     except ValidationError as error:
-        yield from faults_of(error, _spec_class(room, named), path)
-
-
-def _spec_class(room: str, named: Named | Mapping[str, Any]) -> Any:
-    use = named.use if isinstance(named, Named) else named["use"]
-    return take(room, use).Spec
+        yield from faults_of(error, take(room, named["use"]).Spec, path)
 
 
 def _locators(recipe: "Recipe") -> Iterator[Fault]:
     around = {name: spec.around for name, spec in recipe.keypoints.items()}
     for name, spec in recipe.keypoints.items():
-        yield from _roles(("keypoints", name, "series"), spec.series)
         yield from _known(("keypoints", name, "around"), "locator", spec.around, around)
     needs = {name: [other] if other in around else [] for name, other in around.items()}
     for cycle in _cycles(needs):
@@ -95,7 +112,6 @@ def _locators(recipe: "Recipe") -> Iterator[Fault]:
 
 def _views(recipe: "Recipe") -> Iterator[Fault]:
     for name, view in recipe.views.items():
-        yield from _roles(("views", name, "series"), view.series)
         yield from _known(("views", name, "around"), "locator", view.around, recipe.keypoints)
 
 
@@ -149,14 +165,19 @@ def _targets(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
             yield ("views", name, "around"), sentence
 
 
-def _roles(path: Path, roles: Iterable[str]) -> Iterator[Fault]:
-    for index, role in enumerate(roles):
-        yield from _known((*path, index), "series role", role, ROLE_PLANE)
+def unknown_roles(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield each series role, of locators and views as written, that there is not."""
+    for kind in ("keypoints", "views"):
+        table = value.get(kind)
+        for name, spec in table.items() if isinstance(table, dict) else ():
+            roles = spec.get("series") if isinstance(spec, dict) else None
+            for index, role in enumerate(roles if isinstance(roles, list) else ()):
+                yield from _known((kind, name, "series", index), "series role", role, ROLE_PLANE)
 
 
 def _known(path: Path, kind: str, name: str | None, known: Iterable[str]) -> Iterator[Fault]:
     if name is not None and name not in set(known):
-        yield path, f'no {kind} "{name}"; {nearest(name, known)}'
+        yield path, f'no {kind} "{name}"; {nearest(str(name), known)}'
 
 
 def _cycles(needs: Mapping[str, list[str]]) -> Iterator[list[str]]:

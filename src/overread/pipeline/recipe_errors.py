@@ -3,6 +3,7 @@
 It knows pydantic's errors and the models they come from; it does not know what a recipe means.
 """
 
+import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -42,9 +43,21 @@ def faults_of(error: ValidationError, model: type[BaseModel], at: Path = ()) -> 
         model: the model that was validated.
         at: where in the recipe the validated value stands.
     """
-    for detail in error.errors():
-        path = _clean(model, tuple(detail["loc"]))
-        yield (*at, *path), _sentence(dict(detail), model, path)
+    found = [(_clean(model, tuple(detail["loc"])), dict(detail)) for detail in error.errors()]
+    misspelt = {
+        (*path[:-1], likeliest(str(path[-1]), model_at(model, path[:-1])))
+        for path, detail in found
+        if detail["type"] == "extra_forbidden"
+    }
+    for path, detail in found:
+        if detail["type"] != "missing" or path not in misspelt:
+            yield (*at, *path), _sentence(detail, model, path)
+
+
+def likeliest(name: str, around: type[BaseModel] | None) -> str:
+    """Return the key of a model that a misspelt one stands for, or the name itself."""
+    known = list(around.model_fields) if around else []
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.4)), name)
 
 
 def _clean(model: type[BaseModel], loc: Path) -> Path:
