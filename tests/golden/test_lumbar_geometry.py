@@ -1,11 +1,13 @@
 """Slice order, planes, levels and the spine curve equal the original on every golden study."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from golden_files import golden_files, inputs, record
 from golden_study import (
+    GoldenSeries,
     golden_series,
     level_points,
     planes_of,
@@ -143,6 +145,16 @@ def v11_corners(point: np.ndarray, angle: float, spacing: float) -> np.ndarray:
     return np.asarray(box @ turn + point - shift)
 
 
+def spacing_at(series: GoldenSeries, study: dict[str, Any], point: np.ndarray) -> float:
+    """The pixel size of the slices on which a share of the image is this pixel."""
+    shares = np.array(study["sagittal_points"][series.id])
+    for pixels, spacing in zip(series.pixels, series.planes.spacing, strict=True):
+        size = np.array(pixels.shape[::-1])
+        if np.linalg.norm(shares * size - point, axis=1).min() < 0.01:
+            return float(spacing[0])
+    raise LookupError(f"no slice of series {series.id} has a detected point at {point}")
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_rotated_rectangles(path: Path) -> None:
     """Angles of the spine and corners of the rotated crops are the original's."""
@@ -156,8 +168,7 @@ def test_rotated_rectangles(path: Path) -> None:
     for case in golden["outputs"]["rectangles"]:
         point = np.array([case["x"], case["y"]])
         angle = spline_angle(chains[case["series_id"]], point)
-        one = series[str(case["series_id"])]
-        spacing = float(one.planes.spacing[len(one.planes) // 2, 0])
+        spacing = spacing_at(series[str(case["series_id"])], study, point)
 
         assert np.degrees(angle) == pytest.approx(case["angle_degrees"], abs=0.002)
         np.testing.assert_allclose(v11_corners(point, angle, spacing), case["corners"], atol=0.002)

@@ -221,6 +221,16 @@ def test_point_outside_the_stack() -> None:
     assert crops.offsets_mm.tolist() == pytest.approx([-58, -54, -50])
 
 
+def test_slices_too_far_from_the_point() -> None:
+    """With `within_mm` far slices are missing instead of standing in for near ones."""
+    study = study_of(field_stack("axial_t2", AXIAL, count=6, middle=(0, 0, 30)))
+    near = view("axial_t2", slices={"count": 4, "pick": "nearest", "within_mm": 10})
+    kept = cut(near, study, {"discs": discs()}, "L1/L2").offsets_mm
+
+    assert np.abs(kept).max() <= 10
+    assert not cut(near, study, {"discs": discs()}, "L5/S1").mask.any()
+
+
 def test_sagittal_series_that_shows_the_point() -> None:
     """Of two stations of the spine the one that shows the disc is cut, however few its slices."""
     upper = field_stack("sagittal_t2", SAGITTAL, count=9, middle=(0, 0, 90))

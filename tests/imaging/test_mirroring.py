@@ -13,8 +13,11 @@ from field_study import (
     study_of,
     turned,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from overread.imaging import Batch, SliceSpec, ViewSpec, centre, collate, cut, mirror
+from overread.records import Keypoints
 
 PICKS = [
     {"pick": "all"},
@@ -97,6 +100,21 @@ def test_levels() -> None:
     ]
     for slices in ({"count": 4, "pick": "level"}, {"count": 9, "pick": "level", "fill": "mask"}):
         check(axial(slices), stacks, discs(), "L3/L4")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 9),
+    st.integers(1, 6),
+    st.sampled_from(PICKS),
+    st.floats(-12, 12).filter(lambda x: abs(x) > 1e-3),
+    st.floats(-20, 20),
+)
+def test_any_sagittal_study(num, slots, pick, x, turn) -> None:
+    """Whatever the stack, the slots, the rule and the place of the point: sides do not matter."""
+    stack = field_stack("sagittal_t2", turned(SAGITTAL, turn, 2), count=num, size=(24, 24))
+    points = Keypoints.of({"L3/L4": (x, 2.0, -1.0)})
+    check(sagittal({"count": slots, **pick}), [stack], points, "L3/L4")
 
 
 def random_batch(views: dict[str, ViewSpec]) -> Batch:

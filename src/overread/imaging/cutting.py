@@ -156,6 +156,8 @@ def _slots(
     if spec.pick == "level":
         levels = assign_levels(place.chain, candidates.planes, levels=place.chain.names)
         chosen = np.array([i for i, level in enumerate(levels) if level == site], np.int64)
+    if spec.within_mm is not None:
+        chosen = chosen[np.abs(candidates.offsets[chosen]) <= spec.within_mm]
     if spec.pick in ("level", "nearest"):
         offsets = candidates.offsets[chosen]
         near = nearest_slices(offsets, spec.count, lambda a, b: _among(chosen, candidates, a, b))

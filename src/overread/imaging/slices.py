@@ -30,6 +30,7 @@ class SliceSpec(Spec):
         pick: "all" of the stack; "central" share of it; "level": those that belong to the site
             (axial), the nearest to the point if more than S; "nearest" to the point.
         fraction: the share that "central" keeps, about the middle.
+        within_mm: slices farther from the point are not taken, whatever the pick; None = any.
         fill: what happens when there are fewer slices than slots: "repeat" (indices
             round(linspace(0, n - 1, S)), as published) or "mask" (slots stay empty).
         merge: whether the slices of all series of a role are put together. None: in axial views
@@ -40,6 +41,7 @@ class SliceSpec(Spec):
     count: int = Field(gt=0)
     pick: Literal["all", "central", "level", "nearest"] = "all"
     fraction: float = Field(default=0.5, gt=0, le=1)
+    within_mm: float | None = Field(default=None, gt=0)
     fill: Literal["repeat", "mask"] = "repeat"
     merge: bool | None = None
 
