@@ -4,14 +4,38 @@ import inspect
 import re
 from functools import partial
 
+import numpy as np
+import polars as pl
 import pytest
 
 from overread.datasets import DatasetError, NotForgeableError
-from overread.records import Rubric
+from overread.records import Predictions, Rubric
 from overread.shelf import Spec, names_on_shelf, take
 
 DATASETS = names_on_shelf("overread.datasets")
 WITHOUT_PHANTOMS = {"spider"}
+
+
+def random_predictions(rubric):
+    """Predictions of three studies at every site."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "unit": rubric.unit_id(study, site),
+            "study": study,
+            "subject": study,
+            "site": site,
+            "target": target.name,
+            "probabilities": rng.dirichlet(np.ones(len(target.grades))).tolist(),
+            "fold": None,
+            "predictor": "ours",
+            "role": "oof",
+        }
+        for study in ("11", "12", "3")
+        for site in rubric.sites or (None,)
+        for target in rubric.targets
+    ]
+    return Predictions(pl.DataFrame(rows, schema=Predictions.schema))
 
 
 def test_there_are_datasets():
@@ -49,6 +73,8 @@ def test_works_with_its_defaults(name):
         ("rubric", ["spec"]),
         ("read", ["spec", "folder", "on_progress"]),
         ("open_studies", ["spec", "path", "on_progress"]),
+        ("read_labels", ["spec", "path"]),
+        ("read_submission", ["spec", "frame", "predictor"]),
         ("sites", ["rubric", "study"]),
         ("forge", ["folder", "studies", "seed", "style", "on_progress"]),
     ],
@@ -74,6 +100,28 @@ def test_a_missing_or_empty_folder_is_told_in_one_line(name, tmp_path):
         assert "found" in words
         assert "expected" in words
         assert ";" in words
+
+
+@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("kind", ["table", "csv", "parquet"])
+def test_submissions_go_to_and_fro(name, kind, tmp_path):
+    """Predictions that are written, as a file or not, read back as they were."""
+    module = take("overread.datasets", name)
+    spec, rubric = module.Spec(), module.rubric(module.Spec())
+    expected = random_predictions(rubric)
+    table = module.submission(spec, expected)
+    if kind == "csv":
+        table.write_csv(tmp_path / "ours.csv")
+    if kind == "parquet":
+        table.write_parquet(tmp_path / "ours.parquet")
+    found = module.read_submission(
+        spec, table if kind == "table" else tmp_path / f"ours.{kind}", "ours"
+    )
+
+    for target in rubric.names:
+        units, chances = expected.array(target)
+        assert units == found.array(target)[0]
+        assert chances.ravel().tolist() == pytest.approx(found.array(target)[1].ravel().tolist())
 
 
 @pytest.mark.parametrize("name", DATASETS)

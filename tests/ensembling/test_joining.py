@@ -66,6 +66,20 @@ def test_new_studies_need_no_labels():
     assert {("final", "new", None)} == set(table.frame.select("predictor", "role", "fold").rows())
 
 
+def test_subjects_without_labels_need_no_fold():
+    """Units of a subject without labels and fold are joined by what all folds teach."""
+    named = Named(use="temperature")
+    truth = labels_of(TRUTH)
+    some = Labels(truth.frame.filter(pl.col("unit") != "s0003"))
+    known = Folds(folds_of(NUM).frame.filter(pl.col("subject") != "ps0003"))
+    table = joined(named, labels=some, folds=known)
+    learnt = fit_joiner(named, lay_out(two(), RUBRIC), some)
+    expected = join_new(named, two(), learnt, RUBRIC, name="x").array("grade")[1][3]
+
+    assert table.frame.filter(pl.col("unit") == "s0003")["fold"].to_list() == [None, None]
+    assert expected.tolist() == pytest.approx(table.array("grade")[1][3].tolist())
+
+
 def test_pseudo_labels_teach_nothing():
     """Only true labels are fitted to."""
     named = Named(use="temperature")
@@ -82,7 +96,7 @@ def test_pseudo_labels_teach_nothing():
         ({"members": []}, "at least one member"),
         ({"members": two()[:1] * 2}, "names of their own"),
         ({"members": [Predictions.empty()]}, "no rows"),
-        ({"folds": Folds.empty()}, "60 subjects have no fold, such as ps0000"),
+        ({"folds": Folds.empty()}, "60 subjects with labels have no fold, such as ps0000"),
         ({"named": Named.model_validate({"use": "mean", "weights": {"c": 1}})}, '"c", which is no'),
         ({"named": Named.model_validate({"use": "mean", "weights": {"a": -1}})}, "0 or more"),
         (

@@ -6,7 +6,7 @@ import pytest
 from graded_tables import RUBRIC, arrays, labels_of, predictions_of, tables
 
 from overread.records import Folds, Labels, Predictions, RecordError, Rubric, Target
-from overread.scoring import better, compare, evaluate, floor_predictions, metric_name
+from overread.scoring import better, compare, evaluate, floor_predictions, metric_name, unpredicted
 from overread.shelf import Named, NotOnShelfError
 
 LOSS = Named.model_validate({"use": "log_loss", "by_site": False})
@@ -145,6 +145,21 @@ def test_units_without_truth_or_prediction_stay_out():
     kept = labels.known().frame.filter(pl.col("site") == "disc2", pl.col("subject") != "s1")
 
     assert len(kept) == row(scores)["n"] == row(scores, "floor:prior")["n"]
+
+
+def test_units_that_were_left_out_can_be_listed():
+    """Graded rows that a predictor leaves out are found, but not targets that it never answers."""
+    labels, predictions = tables()
+    some = Predictions(
+        predictions.frame.filter(pl.col("target") == "narrowing", pl.col("subject") != "s1")
+    )
+    expected = labels.known().frame.filter(
+        pl.col("target") == "narrowing", pl.col("subject") == "s1"
+    )
+
+    assert len(expected) > 0
+    assert expected["unit"].sort().equals(unpredicted(labels, some).frame["unit"].sort())
+    assert len(unpredicted(labels, predictions)) == 0
 
 
 def test_nothing_to_score_is_told():

@@ -77,24 +77,24 @@ def first_of(folder: Path, names: Sequence[str]) -> Path | None:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """Read a CSV (also .gz) as text; empty cells are null; names and cells are stripped.
+    """Read a CSV (also .gz) or .parquet as text; empty cells are null; names and cells stripped.
 
     Args:
         path: the file.
         columns: that it must have; others are kept.
 
     Raises:
-        DatasetError: if the file is missing, is no CSV or lacks a column; the words name the
+        DatasetError: if the file is missing, is no table or lacks a column; the words name the
             column that comes nearest.
     """
     if not path.is_file():
         raise DatasetError(f"{path}: found no such file, expected a table with {_list(columns)}")
     try:
-        frame = pl.read_csv(path, infer_schema=False)
+        frame = _as_text(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         first = str(error).splitlines()[0]
         raise DatasetError(
-            f"{path}: found no readable CSV ({first}), expected columns {_list(columns)}; "
+            f"{path}: found no readable table ({first}), expected columns {_list(columns)}; "
             "export the table again, separated by commas"
         ) from error
     frame = frame.rename({name: name.strip() for name in frame.columns})
@@ -107,6 +107,12 @@ def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
         )
     frame = frame.with_columns(pl.all().str.strip_chars())
     return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _as_text(path: Path) -> pl.DataFrame:
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).with_columns(pl.all().cast(pl.String))
+    return pl.read_csv(path, infer_schema=False)
 
 
 def refuse_repeats(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> None:

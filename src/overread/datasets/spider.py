@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
+
 from overread import shelf
 from overread.datasets.dataset import (
     Dataset,
@@ -28,12 +30,25 @@ from overread.datasets.dataset import (
     find_folder,
     read_table,
 )
+from overread.datasets.long_tables import read_long, write_long
 from overread.datasets.spider_images import Picture, find_pictures, lift_masks, to_stack
 from overread.datasets.spider_labels import RUBRIC, read_gradings
 from overread.imaging import Progress, Reading
-from overread.records import Finding, Keypoints, Labels, Rubric, Series, Study
+from overread.records import Finding, Keypoints, Labels, Predictions, Rubric, Series, Study
 
-__all__ = ["Spec", "forge", "open_studies", "read", "rubric", "sites"]
+__all__ = [
+    "Spec",
+    "forge",
+    "open_studies",
+    "read",
+    "read_labels",
+    "read_submission",
+    "rubric",
+    "sites",
+    "submission",
+]
+
+TABLE = "radiological_gradings.csv"
 
 
 class Spec(shelf.Spec):
@@ -81,7 +96,7 @@ def read(spec: Spec, folder: Path, *, on_progress: Progress | None = None) -> Da
     pictures, named = _pictures(spec, folder)
     spacings = _overview(folder)
     reading = _reading(spec, pictures, spacings, on_progress)
-    table = folder / "radiological_gradings.csv"
+    table = folder / TABLE
     labels = Labels.empty()
     findings = [*named, *reading.findings]
     if table.is_file():
@@ -93,6 +108,28 @@ def read(spec: Spec, folder: Path, *, on_progress: Progress | None = None) -> Da
         for name, found in sets.items():
             keypoints[name][_study_of(spec, picture)] = found
     return Dataset(reading.studies, (*findings, *poor), labels, dict(keypoints))
+
+
+def read_labels(spec: Spec, path: Path) -> Labels:
+    """Read the gradings alone (the table, or the folder that holds it); a patient is a study.
+
+    Raises:
+        DatasetError: if the table is not as told above.
+    """
+    del spec
+    return read_gradings(path / TABLE if path.is_dir() else path, None)[0]
+
+
+def submission(spec: Spec, predictions: Predictions) -> pl.DataFrame:
+    """Write predictions of one predictor as a table with a row a grade; see `long_tables`."""
+    del spec
+    return write_long(RUBRIC, predictions)
+
+
+def read_submission(spec: Spec, frame: pl.DataFrame | Path, predictor: str) -> Predictions:
+    """Read such a table, or the path of one; see `long_tables`."""
+    del spec
+    return read_long(RUBRIC, frame, predictor)
 
 
 def open_studies(spec: Spec, path: Path, *, on_progress: Progress | None = None) -> Reading:

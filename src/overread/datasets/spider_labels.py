@@ -35,9 +35,12 @@ COLUMNS = {
 }
 
 
-def read_gradings(path: Path, studies: Sequence[Study]) -> tuple[Labels, tuple[Finding, ...]]:
+def read_gradings(
+    path: Path, studies: Sequence[Study] | None
+) -> tuple[Labels, tuple[Finding, ...]]:
     """Read the gradings of patients who have images.
 
+    Without a list of studies every patient is taken, as a study of the patient's number.
     With several studies a patient (one an image) each study has the patient's grades.
 
     Raises:
@@ -46,7 +49,9 @@ def read_gradings(path: Path, studies: Sequence[Study]) -> tuple[Labels, tuple[F
     frame = read_table(path, ("Patient", "IVD label", *COLUMNS))
     refuse_repeats(frame, ("Patient", "IVD label"), path)
     named: dict[str, list[str]] = defaultdict(list)
-    for study in studies:
+    if studies is None:
+        named |= {patient: [patient] for patient in frame["Patient"].unique().to_list()}
+    for study in studies or ():
         named[study.subject].append(study.id)
     rows = [
         row

@@ -79,31 +79,39 @@ def join(
         named: joiner of this shelf, with settings; a key "of" (names of members) is ignored.
         members: one predictor each.
         labels: the truth.
-        folds: every subject has one.
+        folds: of every subject with labels.
         rubric: the questions.
         name: of the predictor that results.
 
     Raises:
-        JoinError: if there is no member, a member holds several predictors, or a subject has no
-            fold.
+        JoinError: if there is no member, a member holds several predictors, or a subject with
+            labels has no fold.
     """
     parts = []
     fold_of = folds.of()
     for sheet in lay_out(members, rubric):
-        subjects = sheet.units["subject"].to_list()
-        if strangers := sorted(set(subjects) - set(fold_of)):
-            raise JoinError(
-                f"{len(strangers)} subjects have no fold, such as {strangers[0]}; joiners are "
-                "fitted on other folds, so every subject needs one: split again"
-            )
-        own = np.array([fold_of[subject] for subject in subjects], np.int64)
+        own = _own_folds(sheet, fold_of, labels)
         joined = np.zeros(sheet.probabilities.shape[1:])
         for fold in np.unique(own):
             learnt = fit_joiner(named, [sheet.take(np.flatnonzero(own != fold))], labels)
             inside = np.flatnonzero(own == fold)
             joined[inside] = apply_joiner(named, sheet.take(inside), learnt)
-        parts.append(_rows(sheet, joined, own.tolist(), name, "oof"))
+        folds_of_rows = [None if fold < 0 else fold for fold in own.tolist()]
+        parts.append(_rows(sheet, joined, folds_of_rows, name, "oof"))
     return Predictions.concat(parts)
+
+
+def _own_folds(sheet: Sheet, fold_of: Mapping[str, int], labels: Labels) -> NDArray[np.int64]:
+    """(n,) fold of each unit; -1 for units of subjects without labels, who need none."""
+    subjects = sheet.units["subject"]
+    graded = np.isfinite(truth_of(sheet, labels)).all(axis=1)
+    strangers = sorted(set(subjects.to_numpy()[graded]) - set(fold_of))
+    if strangers:
+        raise JoinError(
+            f"{len(strangers)} subjects with labels have no fold, such as {strangers[0]}; joiners "
+            "are fitted on other folds, so each needs one: split again"
+        )
+    return np.array([fold_of.get(subject, -1) for subject in subjects], np.int64)
 
 
 def fit_joiner(named: Named, sheets: Sequence[Sheet], labels: Labels) -> Parameters:

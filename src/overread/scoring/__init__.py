@@ -4,7 +4,7 @@ A metric is a module with `Spec`, `score`, `measures` and `BETTER` ("lower" or "
 labels and predictions only; knows no dataset and no network.
 """
 
-from overread.scoring.evaluate import better, compare, evaluate, metric_name
+from overread.scoring.evaluate import better, compare, evaluate, metric_name, unpredicted
 from overread.scoring.exam import Exam, Graded, Measure, Value, join
 from overread.scoring.floors import FLOORS, floor_predictions
 
@@ -20,4 +20,5 @@ __all__ = [
     "floor_predictions",
     "join",
     "metric_name",
+    "unpredicted",
 ]

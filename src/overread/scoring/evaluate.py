@@ -16,7 +16,7 @@ from overread.scoring.exam import Exam, Measure, join
 from overread.scoring.floors import FLOORS, floor_predictions
 from overread.shelf import Named, settings_of
 
-__all__ = ["better", "compare", "evaluate", "metric_name"]
+__all__ = ["better", "compare", "evaluate", "metric_name", "unpredicted"]
 
 Floats = NDArray[np.float64]
 INTERVAL = (2.5, 97.5)  # percentiles of the replicates
@@ -111,6 +111,18 @@ def compare(
             difference = left[key].weighed(draws) - right[key].weighed(draws)
             rows.append(_row(name, named, left[key], difference))
     return _scores(rows)
+
+
+def unpredicted(labels: Labels, predictions: Predictions) -> Labels:
+    """Return the graded rows that are not predicted although their target is, elsewhere.
+
+    A score says nothing about them; a table that leaves hard units out scores too well.
+    """
+    known = labels.known().frame.filter(
+        pl.col("origin") != "pseudo",
+        pl.col("target").is_in(predictions.frame["target"].unique().to_list()),
+    )
+    return Labels(known.join(predictions.frame, on=("unit", "target"), how="anti"))
 
 
 def metric_name(named: Named) -> str:
