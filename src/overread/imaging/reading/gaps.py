@@ -54,7 +54,7 @@ def spacing_of(along: Floats, usual: float | None = None) -> Spacing | None:
         along: (n,) mm along the normal, ascending.
         usual: the usual step of the series, for stacks too short to tell by themselves.
     """
-    steps = np.diff(along)
+    steps: Floats = np.diff(along)
     own = usual_step(steps)
     if own is None:
         return None
@@ -63,9 +63,9 @@ def spacing_of(along: Floats, usual: float | None = None) -> Spacing | None:
     ratios = steps / own
     wide = np.flatnonzero(ratios > 1.5)
     whole = np.abs(ratios[wide] - np.round(ratios[wide])) <= WHOLE
-    # Many gaps are a protocol (thin slices through the base of the skull), not losses.
-    few = len(wide) <= max(1, len(steps) // 3)
-    gaps = wide if few and whole.all() else wide[:0]
+    # Wide steps in a row are a protocol (thin slices through the base of the skull), not losses.
+    scattered = len(wide) < len(steps) / 2 and not _three_in_a_row(wide)
+    gaps = wide if scattered and whole.all() else wide[:0]
     others = np.delete(steps, gaps)
     allowed = max(EQUAL * own, EQUAL_MM)
     return Spacing(
@@ -76,3 +76,7 @@ def spacing_of(along: Floats, usual: float | None = None) -> Spacing | None:
         float(steps.min()),
         bool(np.abs(others - own).max(initial=0.0) <= allowed),
     )
+
+
+def _three_in_a_row(index: NDArray[np.int64]) -> bool:
+    return bool((index[2:] - index[:-2] == 2).any())
