@@ -30,6 +30,7 @@ def forge_lumbar(
     """Forge lumbar MR studies in the layout of the RSNA 2024 challenge.
 
     A study depends on seed, place and style alone, so ten studies are the first ten of twenty.
+    With several workers a script must call it below `if __name__ == "__main__":`.
     `phantom_truth.json` holds world points in mm (LPS), latent severities and scanner settings.
 
     Args:

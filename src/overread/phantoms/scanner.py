@@ -304,11 +304,12 @@ def _block_planes(
         frame = spine.disc(level).frame
         across = frame.axes[0] + rng.normal(0, 0.012, 3)
         across /= np.linalg.norm(across)
-        down = frame.axes[1] + np.array([0, 0, rng.normal(0, 0.04)])
+        down = frame.axes[1] + np.array([0, 0, np.clip(rng.normal(0, 0.04), -0.08, 0.08)])
         down -= across * (across @ down)
         down /= np.linalg.norm(down)
         up = np.cross(across, down)
-        centre = frame.world(0, 26, 0) + np.array([shift[0], shift[1], 0]) + up * rng.normal(0, 0.8)
+        centre = frame.world(0, 26, 0) + shift[0] * across + shift[1] * down
+        centre = centre + up * rng.normal(0, 0.7)
         for i in range(count):
             at = centre - up * protocol.step * (i - (count - 1) / 2)
             planes.append(_axial_grid(at, across, down, protocol))
