@@ -81,6 +81,17 @@ def test_keypoints() -> None:
     assert Keypoints.of({}).points.shape == (0, 3)
 
 
+def test_ends_of_keypoints() -> None:
+    """Ends travel with their points; wrong numbers of them are refused."""
+    ends = np.arange(12.0).reshape(2, 2, 3)
+    points = Keypoints(("a", "b"), ends.mean(axis=1), np.ones(2), ends=ends)
+
+    assert points.ordered(("b",)).ends.tolist() == ends[1:].tolist()
+    assert points.ordered(()).names == ()
+    with pytest.raises(RecordError, match=r"expected \(2, 2, 3\)"):
+        Keypoints(("a", "b"), np.zeros((2, 3)), np.ones(2), ends=ends[:1])
+
+
 def test_impossible_keypoints() -> None:
     """Names twice, fillers that are not numbers and wrong lengths are refused."""
     with pytest.raises(RecordError, match="not unique"):
