@@ -50,6 +50,16 @@ class StudyPixels:
             if stack.role == role
         )
 
+    def turned(self) -> "StudyPixels":
+        """Return the study with every image upside down: the rows in reverse order."""
+        volumes = []
+        for volume in self.volumes:
+            array = np.zeros_like(volume.array)
+            for index, (rows, columns) in enumerate(volume.planes.size):
+                array[index, :rows, :columns] = volume.array[index, :rows, :columns][::-1]
+            volumes.append(Volume(array, volume.planes, volume.kind))
+        return StudyPixels(self.study, tuple(volumes))
+
     def limits(
         self, volume: Volume, index: int, percentile: tuple[float, float]
     ) -> tuple[float, float]:

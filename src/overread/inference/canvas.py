@@ -5,9 +5,11 @@ Which slices are taken and what a network finds on them is not known here.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from overread.imaging import StudyPixels, in_plane_axes
 from overread.imaging.orientation import Plane
@@ -29,12 +31,18 @@ class Canvas:
         size_mm: rows, columns in mm that the input covers around its centre; None fits the whole
             slice, with zeros beside it. Pixels are square in either case.
         percentiles: of the slice, taken as black and white.
+        aspect: "stretch" fits the whole slice without regard to its shape, for images whose pixel
+            size cannot be trusted.
+        shading: divide by the brightness of the surroundings, which takes away the fall-off of
+            surface coils.
     """
 
     plane: Plane
     pixels: tuple[int, int]
     size_mm: tuple[float, float] | None
     percentiles: tuple[float, float]
+    aspect: Literal["keep", "stretch"] = "keep"
+    shading: bool = False
 
 
 def draw(
@@ -67,22 +75,28 @@ def draw(
     centre_px, _ = source.to_pixels([0], target.centre)
     lattice = Lattice(centre_px, (down - first)[None], (right - first)[None], canvas.pixels)
     drawn = sample([Source(volume.array[index], (int(rows), int(columns)), (limits,))], lattice)
-    return np.asarray(drawn[0].mean(0), np.float32), target
+    image = np.asarray(drawn[0].mean(0), np.float32)
+    return (_evened(image) if canvas.shading else image), target
+
+
+def _evened(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the image divided by its surroundings (Gaussian, an eighth of each side), 0 to 1."""
+    scaled = image / (np.percentile(image, 99) + 1e-6)
+    around = gaussian_filter(np.minimum(scaled, 1.5), (image.shape[0] / 8, image.shape[1] / 8))
+    return np.asarray(np.clip(scaled / (around + 0.05) / 2.5, 0, 1), np.float32)
 
 
 def facing(source: Planes, canvas: Canvas, centre: Floats | None = None) -> Planes:
     """Return the plane of the input that shows a slice (one plane) the right way up."""
     down, right = in_plane_axes(source, canvas.plane)
     size = np.array(canvas.pixels)
-    if canvas.size_mm:
-        step = float((np.array(canvas.size_mm) / size).max())
-    else:
-        kept = np.abs(np.einsum("ni,ni->n", down, source.column)) > 0.5
-        extent = (source.size * source.spacing)[0]
-        step = float(((extent if kept[0] else extent[::-1]) / size).max())
+    kept = np.abs(np.einsum("ni,ni->n", down, source.column)) > 0.5
+    extent = (source.size * source.spacing)[0]
+    steps = (np.array(canvas.size_mm) if canvas.size_mm else extent[:: 1 if kept[0] else -1]) / size
+    step = steps if canvas.aspect == "stretch" else np.full(2, steps.max())
     middle = source.centre
     if centre is not None:
         middle = source.to_world([0], source.to_pixels([0], np.asarray(centre)[None])[0])
     half = (size - 1) / 2 * step
     origin = middle - right * half[1] - down * half[0]
-    return Planes(origin, right, down, np.full((1, 2), step), size[None], source.space)
+    return Planes(origin, right, down, step[None], size[None], source.space)

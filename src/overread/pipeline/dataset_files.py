@@ -79,7 +79,10 @@ def load_dataset(folder: Path, root: Path) -> Dataset:
 
 
 def points_frame(points: Mapping[str, Keypoints]) -> pl.DataFrame:
-    """Return {study: points} as a table: study, name, x, y, z, confidence, source, fold."""
+    """Return {study: points} as a table: a row a point.
+
+    Columns: study, name, x, y, z, confidence, source, fold, ends (six numbers, or null), turned.
+    """
     schema = {
         "study": pl.String,
         "name": pl.String,
@@ -89,13 +92,23 @@ def points_frame(points: Mapping[str, Keypoints]) -> pl.DataFrame:
         "confidence": pl.Float64,
         "source": pl.String,
         "fold": pl.Int64,
+        "ends": pl.List(pl.Float64),
+        "turned": pl.Boolean,
     }
     rows = [
-        (study, name, *map(float, place), float(sure), found.source, found.fold)
+        (study, name, *map(float, place), float(sure), found.source, found.fold, ends, found.turned)
         for study, found in points.items()
-        for name, place, sure in zip(found.names, found.points, found.confidence, strict=True)
+        for name, place, sure, ends in zip(
+            found.names, found.points, found.confidence, _ends_of(found), strict=True
+        )
     ]
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _ends_of(points: Keypoints) -> list[list[float] | None]:
+    if points.ends is None:
+        return [None] * len(points.names)
+    return [list(map(float, ends)) for ends in points.ends.reshape(-1, 6)]
 
 
 def load_points(frame: pl.DataFrame) -> dict[str, Keypoints]:
@@ -107,6 +120,10 @@ def load_points(frame: pl.DataFrame) -> dict[str, Keypoints]:
             rows["confidence"].to_numpy(),
             rows["source"][0],
             rows["fold"][0],
+            None
+            if rows["ends"].null_count()
+            else np.array(rows["ends"].to_list()).reshape(-1, 2, 3),
+            bool(rows["turned"][0]),
         )
         for (study,), rows in frame.group_by("study", maintain_order=True)
     }

@@ -23,6 +23,7 @@ class Keypoints:
         fold: the fold whose networks made them (None for truth, and for all folds together).
         ends: (n, 2, 3) mm, front and back end of the thing whose middle each point is; None where
             a locator does not look for ends.
+        turned: the image was stored upside down: points hold for its rows in reverse order.
     """
 
     names: tuple[str, ...]
@@ -31,6 +32,7 @@ class Keypoints:
     source: str = "truth"
     fold: int | None = None
     ends: NDArray[np.float64] | None = None
+    turned: bool = False
 
     def __post_init__(self) -> None:
         """Check shapes, uniqueness and finiteness."""
@@ -77,4 +79,5 @@ class Keypoints:
             self.source,
             self.fold,
             None if self.ends is None else self.ends[index],
+            self.turned,
         )
