@@ -206,6 +206,28 @@ def test_points_without_their_image_are_told(forged, tmp_path):
     assert len([one for one in dataset.findings if one.code == "points_left_out"]) == 2
 
 
+def test_points_on_a_copy_of_a_slice_count(forged, tmp_path):
+    """A point on a file that is set aside as a copy of another is lifted by its own plane."""
+    expected = lumbar.read(SPEC, forged).keypoints["canal"]
+    copy = tmp_path / "copy"
+    shutil.copytree(forged, copy)
+    table = pl.read_csv(copy / "train_label_coordinates.csv")
+    for study, series, instance in table.select(table.columns[:3]).unique().iter_rows():
+        folder = copy / "train_images" / str(study) / str(series)
+        # The copy comes after the slice in every order of names, and so is the one set aside.
+        shutil.copy(folder / f"{instance}.dcm", folder / f"{instance + 90000}.dcm")
+    table.with_columns(instance_number=pl.col("instance_number") + 90000).write_csv(
+        copy / "train_label_coordinates.csv"
+    )
+    dataset = lumbar.read(SPEC, copy)
+
+    assert "duplicate" in {one.code for one in dataset.findings}
+    assert expected.keys() == dataset.keypoints["canal"].keys()
+    for study, points in expected.items():
+        assert points.names == dataset.keypoints["canal"][study].names
+        assert np.allclose(points.points, dataset.keypoints["canal"][study].points)
+
+
 @pytest.mark.parametrize(
     ("table", "text", "by", "words"),
     [

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from overread.datasets.dataset import DatasetError, read_table, refuse_repeats
 from overread.datasets.lumbar_rows import LEVELS, TARGETS, plain
+from overread.imaging import read_studies
 from overread.records import Finding, Keypoints, Planes, Study
 from overread.shelf import nearest
 
@@ -80,7 +81,7 @@ def _renamed(
 
 
 def lift_points(
-    points: pl.DataFrame, studies: Iterable[Study], path: Path
+    points: pl.DataFrame, studies: Iterable[Study], path: Path, images: Path
 ) -> tuple[dict[str, dict[str, Keypoints]], tuple[Finding, ...]]:
     """Lift marked points to world mm by the plane of their instance.
 
@@ -88,6 +89,8 @@ def lift_points(
         points: of `read_points`.
         studies: whose files lie in {study}/{series}/{instance}.dcm.
         path: of the table, for the findings.
+        images: folder of the studies; a file there that reading set aside (a copy of another) still
+            tells where its points lie.
 
     Returns:
         {set: {study: points named by level}}, and a finding per study with points that do not lie
@@ -98,9 +101,12 @@ def lift_points(
     lost: Counter[tuple[str, str]] = Counter()
     for row in points.iter_rows(named=True):
         study, condition = row["study_id"], row["condition"]
-        place = places.get((study, row["series_id"], row["instance_number"]))
         if study not in places.studies:
             continue
+        key = (study, row["series_id"], row["instance_number"])
+        if key not in places:
+            places[key] = _set_aside(images.joinpath(*key[:2], f"{key[2]}.dcm"))
+        place = places[key]
         if place is None:
             lost[study, "no image"] += 1
         elif place[2] and not place[2].startswith(PLANES[condition]):
@@ -111,7 +117,7 @@ def lift_points(
     return _sets(lifted), tuple(_finding(key, count, path) for key, count in lost.items())
 
 
-class _Places(dict[tuple[str, str, str], Place]):
+class _Places(dict[tuple[str, str, str], Place | None]):
     studies: frozenset[str]
 
 
@@ -128,6 +134,18 @@ def _places(studies: Iterable[Study]) -> _Places:
                     found[key] = (stack.planes, index, role)
     found.studies = frozenset(known)
     return found
+
+
+def _set_aside(file: Path) -> Place | None:
+    if not file.is_file():
+        return None
+    stacks = [
+        stack
+        for study in read_studies(file).studies
+        for series in study.series
+        for stack in series.stacks
+    ]
+    return (stacks[0].planes, 0, None) if len(stacks) == 1 else None
 
 
 def _sets(lifted: Points) -> dict[str, dict[str, Keypoints]]:

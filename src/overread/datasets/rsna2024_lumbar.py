@@ -151,7 +151,7 @@ def _points(
     table = first_of(folder, (spec.coordinates, f"{spec.coordinates}.gz"))
     if not spec.coordinates or table is None:
         return {}, ()
-    return lift_points(read_points(table), studies, table)
+    return lift_points(read_points(table), studies, table, folder / spec.images)
 
 
 def read_labels(spec: Spec, path: Path) -> Labels:

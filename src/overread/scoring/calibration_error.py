@@ -4,7 +4,8 @@ Lower is better; 0 = of the units called with 80 % confidence, 80 % are right. B
 many units ("adaptive", Nixon et al. 2019) or are equally wide ("equal", Guo et al. 2017). Equals
 the mean gap of scikit-learn's `calibration_curve`, each bin weighing as many units as it holds.
 
-In a bootstrap the borders of the bins stay those of the whole table.
+In a bootstrap the borders of the bins stay those of the whole table. The error is never negative,
+so that noise pushes replicates up: an interval may lie just above the value.
 """
 
 from typing import Literal
