@@ -288,7 +288,7 @@ def _place(shapes: _Shapes, axes: F64) -> tuple[list[Frame], list[Frame]]:
 
 def _draw_spinous(rng: np.random.Generator, size: float) -> F64:
     """Draw half lengths and half heights of the spinous processes, (11, 2), mm."""
-    length = np.array([14, 14, 14, 14.5, 15.5, 16, 16, 15, 11.5, 6, 4])
+    length = np.array([12, 12, 12.5, 13.5, 14.5, 15, 15, 14, 11, 6, 4])
     height = np.array([7, 7, 8, 10, 11, 11.5, 11.5, 10.5, 8, 6, 4])
     typical = np.stack([length, height], -1)
     return size * typical * rng.normal(1.0, 0.08, typical.shape)

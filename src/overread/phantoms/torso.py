@@ -62,7 +62,7 @@ def draw_torso(rng: np.random.Generator, spine: Spine) -> Torso:
     return Torso(
         half_width=150 * spine.size + fat,
         front=float(rng.uniform(95, 130)) + 1.5 * fat,
-        rear=64 * spine.size + fat,
+        rear=73 * spine.size + fat,
         fat=fat,
         fatty_muscle=float(rng.beta(1.5, 2.5)),
         heights=heights,
