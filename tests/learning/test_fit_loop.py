@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from toy_fit import RUBRIC, ToyExamples, toy_fit, toy_network
 
 from overread.learning import FitError, FitSpec, LossSpec, fit, grading_loss, predict, read_log
+from overread.models import heatmap
 
 
 def weights(folder: Path) -> bytes:
@@ -257,6 +258,38 @@ def test_early_stop_needs_validation(tmp_path: Path) -> None:
             toy_network(),
             ToyExamples(),
             FitSpec(early_stop=1),
+            loss=grading_loss(LossSpec(), RUBRIC),
+            seed=0,
+            folder=tmp_path,
+        )
+
+
+def test_validation_without_examples_is_none(tmp_path: Path) -> None:
+    """A fold that holds nothing for this network is trained all the same, without validation."""
+    fit(
+        toy_network(),
+        ToyExamples(8),
+        FitSpec(epochs=1, device="cpu"),
+        loss=grading_loss(LossSpec(), RUBRIC),
+        seed=0,
+        folder=tmp_path,
+        validation=ToyExamples(0),
+    )
+
+    assert "validation" not in {event["event"] for event in read_log(tmp_path)}
+
+
+def test_mixup_of_points_is_refused(tmp_path: Path) -> None:
+    """Points cannot be blended; the error comes before the first step."""
+    network = heatmap.build(
+        heatmap.Spec(backbone="tiny_conv", levels=(0, 1)), channels=1, points=1, seed=0
+    )
+
+    with pytest.raises(FitError, match="set mixup: 0"):
+        fit(
+            network,
+            ToyExamples(),
+            FitSpec(mixup=0.5),
             loss=grading_loss(LossSpec(), RUBRIC),
             seed=0,
             folder=tmp_path,

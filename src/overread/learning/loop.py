@@ -73,7 +73,8 @@ def fit(
         FitError: if the examples are none, the loss is not finite, or the folder is another fit's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _check(examples, spec, folder, validation)
+    validation = validation if validation is not None and len(validation) else None
+    _check(network, examples, spec, validation)
     order = Order(len(examples), spec.batch, spec.accumulate, spec.epochs, seed)
     training = Training(network, spec, order)
     if (folder / NETWORK).exists():
@@ -104,11 +105,15 @@ class _Run:
     on_progress: Progress | None
 
 
-def _check(examples: Examples, spec: FitSpec, folder: Path, validation: Examples | None) -> None:
+def _check(
+    network: nn.Module, examples: Examples, spec: FitSpec, validation: Examples | None
+) -> None:
     if not len(examples):
-        raise FitError(f"{folder.name}: no examples to learn from; expected one at least")
+        raise FitError("no examples to learn from; expected one at least")
     if spec.early_stop is not None and validation is None:
         raise FitError("early_stop needs validation examples; give some or set early_stop: null")
+    if spec.mixup and takes_image(network):
+        raise FitError("mixup blends grades, not points; set mixup: 0 for a key-point network")
 
 
 def _begin(run: _Run, training: Training) -> None:

@@ -27,8 +27,9 @@ class FitSpec(Spec):
         warmup: share of the steps in which the rate rises.
         clip: largest norm of the gradient; None = do not clip.
         ema: decay of the moving average of weights that is kept as the result; 0 = off.
-        precision: of the forward pass; weights and optimiser stay float32.
-        mixup: share of batches that are mixed.
+        precision: of the forward pass; weights and optimiser stay float32. bf16 is for GPUs: a CPU
+            without bf16 arithmetic is ten times slower with it.
+        mixup: share of batches that are mixed; not for key-point networks.
         mixup_alpha: of the Beta distribution of the shares; 1 = uniform.
         freeze: epochs at the start in which encoders stay as they are.
         early_stop: epochs without a better validation before the end; the best weights are kept.
