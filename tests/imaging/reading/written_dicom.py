@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
@@ -54,7 +55,7 @@ def set_pixels(dataset: Dataset, pixels: NDArray[Any], *, stored: int | None = N
 def save(dataset: FileDataset, path: Path) -> Path:
     """Write the data set as a DICOM file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.save_as(path, enforce_file_format=True)
+    dcmwrite(path, dataset, enforce_file_format=True)
     return path
 
 

@@ -13,22 +13,31 @@ from overread.imaging.reading.layout import PixelLayout
 
 __all__ = ["palette_to_rgb", "to_rgb"]
 
-# Inverse of PS3.3 C.7.6.3.1.2 (full range, ITU-R BT.601); red, green and blue by Y, Cb, Cr.
-YBR_TO_RGB = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]])
-
 
 def to_rgb(values: NDArray[Any], layout: PixelLayout) -> NDArray[Any]:
-    """Return (rows, columns, 3) colours as RGB of the same depth."""
+    """Return (rows, columns, 3) colours as RGB of the same depth.
+
+    YBR is inverted by PS3.3 C.7.6.3.1.2 (full range, ITU-R BT.601); JPEG 2000 decoders have done
+    so already.
+    """
     if layout.photometric not in {"YBR_FULL", "YBR_FULL_422"} or layout.wrapping in {
         "jpeg_2000",
         "htj2k",
     }:
         return values
     top = 2**layout.stored - 1
-    centred = values.astype(np.float64) - np.array([0, (top + 1) / 2, (top + 1) / 2])
-    rgb = np.rint(centred @ YBR_TO_RGB.T)
-    clipped: NDArray[Any] = np.clip(rgb, 0, top).astype(values.dtype)
-    return clipped
+    luma, blue, red = np.moveaxis(values.astype(np.float32), -1, 0)
+    blue, red = blue - (top + 1) / 2, red - (top + 1) / 2
+    rgb = np.stack(
+        [
+            luma + np.float32(1.402) * red,
+            luma - np.float32(0.344136) * blue - np.float32(0.714136) * red,
+            luma + np.float32(1.772) * blue,
+        ],
+        -1,
+    )
+    shown: NDArray[Any] = np.clip(np.rint(rgb), 0, top).astype(values.dtype)
+    return shown
 
 
 def palette_to_rgb(values: NDArray[Any], path: Path) -> NDArray[Any]:
