@@ -1,5 +1,8 @@
 """What people read: a page for graded studies, a page for a run. Records in, HTML out."""
 
+from overread.reporting.run_page import run_page
+from overread.reporting.run_report import Case, Curve, RunReport
 from overread.reporting.study_page import study_page
+from overread.reporting.tallies import worst_cases
 
-__all__ = ["study_page"]
+__all__ = ["Case", "Curve", "RunReport", "run_page", "study_page", "worst_cases"]

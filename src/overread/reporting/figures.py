@@ -1,0 +1,334 @@
+"""Drawings of a run, as SVG: scores against floors, learning, confusion, reliability, points.
+
+They are drawn dark on white, and stand on a white ground in dark pages too.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from overread.reporting.colours import INK, PREDICTORS, grade_colours, ink_on
+from overread.reporting.run_report import Curve
+from overread.reporting.tallies import (
+    Tally,
+    confusion,
+    expected_calibration_error,
+    reliability,
+)
+
+__all__ = [
+    "draw_confusion",
+    "draw_curves",
+    "draw_forest",
+    "draw_points",
+    "draw_reliability",
+]
+
+SOFT, LINE, ALERT = "#5b6876", "#dbe1e7", "#b3261e"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.edgecolor": "#aab4be",
+    "axes.labelcolor": SOFT,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "text.color": INK,
+    "legend.frameon": True,
+    "legend.framealpha": 0.9,
+    "legend.edgecolor": "none",
+    "legend.fontsize": 9,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "overread",
+}
+FLOOR_STYLES = ("--", ":", "-.")
+
+
+def _drawing(size: tuple[float, float], paint: Callable[[Figure], None]) -> bytes:
+    """Return a figure as SVG; the same content gives the same bytes."""
+    with mpl.rc_context(STYLE):
+        room = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08, hspace=0.04, wspace=0.03)
+        figure = Figure(figsize=size, layout=room)
+        paint(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def draw_forest(rows: Sequence[Mapping[str, Any]], *, final: str, axis: str) -> bytes:
+    """Draw predictors with their intervals; floors are vertical lines.
+
+    Args:
+        rows: predictor, value, low, high; floors are called "floor:...".
+        final: drawn strongest.
+        axis: what is drawn.
+    """
+    floors = [row for row in rows if row["predictor"].startswith("floor:")]
+    others = [row for row in rows if not row["predictor"].startswith("floor:")]
+    others.sort(key=lambda row: row["predictor"] == final)
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for place, row in enumerate(others):
+            colour = PREDICTORS[0] if row["predictor"] == final else "#8a97a5"
+            _interval(axes, place, row, colour)
+        for row, style in zip(floors, FLOOR_STYLES, strict=False):
+            words = row["predictor"].removeprefix("floor:").replace("_", " ")
+            label = f"floor: {words} ({row['value']:.3f})"
+            axes.axvline(row["value"], color=ALERT, linestyle=style, linewidth=1.4, label=label)
+        axes.set_yticks(range(len(others)), [row["predictor"] for row in others])
+        axes.tick_params(axis="y", length=0, labelsize=10, labelcolor=INK)
+        axes.set_ylim(-0.6, len(others) - 0.3)
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.12)
+        axes.set_xlabel(axis)
+        if floors:
+            figure.legend(loc="outside lower center", ncols=min(len(floors), 3), fontsize=8.5)
+
+    return _drawing((8.2, 1.35 + 0.5 * max(len(others), 1)), paint)
+
+
+def _interval(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
+    low = row["value"] if row["low"] is None else row["low"]
+    high = row["value"] if row["high"] is None else row["high"]
+    axes.plot(
+        [low, high],
+        [place, place],
+        color=colour,
+        linewidth=5,
+        alpha=0.35,
+        solid_capstyle="round",
+    )
+    axes.plot(row["value"], place, "o", color=colour, markersize=8)
+    axes.annotate(
+        f"{row['value']:.3f}",
+        (row["value"], place),
+        (0, 9),
+        textcoords="offset points",
+        ha="center",
+        color=INK,
+        fontsize=9,
+    )
+
+
+def draw_curves(curves: Sequence[Curve]) -> bytes:
+    """Draw training loss (lines) and validation loss (points), a panel for each network."""
+    names = list(dict.fromkeys(curve.name for curve in curves))
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(*_grid(len(names)), squeeze=False).ravel()
+        for axes, name in zip(panels, names, strict=False):
+            for curve in (one for one in curves if one.name == name):
+                _curve(axes, curve)
+            axes.set_title(name)
+            axes.set_xlabel("step")
+            axes.set_ylabel("loss")
+            if _is_wide(axes):
+                axes.set_yscale("log")
+            axes.legend(ncols=2, handlelength=1.4, columnspacing=1.0)
+        for axes in panels[len(names) :]:
+            axes.set_axis_off()
+
+    rows, columns = _grid(len(names))
+    return _drawing((4.2 * columns, 2.9 * rows), paint)
+
+
+def _is_wide(axes: Axes) -> bool:
+    """Tell whether the drawn losses span more than a factor of ten."""
+    values = [float(y) for line in axes.get_lines() for y in np.asarray(line.get_ydata())]
+    least = min(values, default=0.0)
+    return least > 0 and max(values) > 10 * least
+
+
+def _curve(axes: Axes, curve: Curve) -> None:
+    colour = PREDICTORS[curve.fold % len(PREDICTORS)]
+    steps = [one for one in curve.events if one.get("event") == "step" and "total" in one]
+    checks = [one for one in curve.events if one.get("event") == "validation"]
+    axes.plot(
+        [one["step"] for one in steps],
+        [one["total"] for one in steps],
+        color=colour,
+        linewidth=1.1,
+        alpha=0.55,
+        label=None if checks else f"fold {curve.fold}",
+    )
+    if checks:
+        axes.plot(
+            [one["step"] for one in checks],
+            [one.get("total", one.get("measure")) for one in checks],
+            "o-",
+            color=colour,
+            markersize=3.5,
+            linewidth=1.6,
+            label=f"fold {curve.fold} held out",
+        )
+
+
+def draw_confusion(tallies: Sequence[Tally]) -> bytes:
+    """Draw a confusion matrix for each target: rows are the truth, shades are shares of a row."""
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(*_grid(len(tallies)), squeeze=False).ravel()
+        for axes, one in zip(panels, tallies, strict=False):
+            counts = confusion(one)
+            shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            for row, column in np.ndindex(*counts.shape):
+                dark = shares[row, column] > 0.55
+                text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
+                axes.text(
+                    column,
+                    row,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color="white" if dark else INK,
+                    linespacing=1.3,
+                )
+            names = [grade.replace("_", "\n") for grade in one.target.grades]
+            axes.set_xticks(range(len(names)), names, fontsize=8.5)
+            axes.set_yticks(range(len(names)), names, fontsize=8.5)
+            axes.tick_params(length=0)
+            axes.grid(visible=False)
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            axes.set_title(_title(one))
+            axes.set_xlabel("answer")
+            axes.set_ylabel("truth")
+        for axes in panels[len(tallies) :]:
+            axes.set_axis_off()
+
+    rows, columns = _grid(len(tallies))
+    return _drawing((3.6 * columns, 3.5 * rows), paint)
+
+
+def draw_reliability(tallies: Sequence[Tally]) -> bytes:
+    """Draw said against seen for each grade of each target; the diagonal is honest."""
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(*_grid(len(tallies)), squeeze=False).ravel()
+        for axes, one in zip(panels, tallies, strict=False):
+            curves = reliability(one)
+            axes.plot([0, 1], [0, 1], color="#8a97a5", linewidth=1, linestyle="--")
+            for curve, colour in zip(curves, grade_colours(one.target), strict=True):
+                shown = "#4f86b8" if ink_on(colour) == INK and colour == "#d5e6f3" else colour
+                axes.plot(
+                    curve.said,
+                    curve.seen,
+                    "o-",
+                    color=shown,
+                    markersize=4.5,
+                    linewidth=1.5,
+                    label=curve.grade.replace("_", " "),
+                )
+            axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+            axes.set_title(f"{_title(one)}\nerror {expected_calibration_error(curves):.3f}")
+            axes.set_xlabel("probability said")
+            axes.set_ylabel("share seen")
+        for axes in panels[len(tallies) :]:
+            axes.set_axis_off()
+        _one_legend(figure, list(panels))
+
+    rows, columns = _grid(len(tallies))
+    return _drawing((3.6 * columns, 3.8 * rows), paint)
+
+
+def _one_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Name each line once, below all panels."""
+    named = {
+        label: line
+        for axes in panels
+        for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=len(named))
+
+
+def draw_points(errors: pl.DataFrame) -> bytes:
+    """Draw a histogram of the errors of points, and a box for each point.
+
+    Args:
+        errors: point, error_mm (null = not found) of one locator.
+    """
+    found = errors.drop_nulls("error_mm")
+    values = found["error_mm"].to_numpy()
+    names = list(dict.fromkeys(errors["point"]))
+    most = float(np.percentile(values, 99)) * 1.25 if len(values) else 1.0
+
+    def paint(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        left.hist(
+            np.minimum(values, most),
+            bins=np.linspace(0, most, 31),
+            color=PREDICTORS[0],
+            alpha=0.85,
+            edgecolor="white",
+            linewidth=0.5,
+        )
+        if len(values):
+            for share, style in ((50, "-"), (95, "--")):
+                place = float(np.percentile(values, share))
+                name = "median" if share == 50 else "95th percentile"
+                left.axvline(
+                    place,
+                    color=ALERT,
+                    linestyle=style,
+                    linewidth=1.3,
+                    label=f"{name} {place:.1f} mm",
+                )
+            left.legend(loc="upper right")
+        left.set(
+            xlabel="distance from the true point, mm (the last bar holds all beyond)",
+            ylabel="points",
+            title="All points",
+        )
+        groups = [found.filter(pl.col("point") == name)["error_mm"].to_numpy() for name in names]
+        right.boxplot(
+            groups,
+            orientation="horizontal",
+            showfliers=False,
+            widths=0.55,
+            medianprops={"color": ALERT, "linewidth": 1.5},
+            boxprops={"color": PREDICTORS[0]},
+            whiskerprops={"color": PREDICTORS[0]},
+            capprops={"color": PREDICTORS[0]},
+        )
+        right.set_yticks(range(1, len(names) + 1), names)
+        right.invert_yaxis()
+        right.set(xlabel="mm", title="Each point")
+
+    return _drawing((8.8, max(2.8, 1.4 + 0.3 * len(names))), paint)
+
+
+def _title(one: Tally) -> str:
+    words = one.target.title or one.target.name.replace("_", " ").capitalize()
+    return words if len(words) <= 34 else f"{words[:33]}…"
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """Return rows and columns for some panels: at most three side by side.
+
+    Example:
+        >>> _grid(2), _grid(5)
+        ((1, 2), (2, 3))
+    """
+    columns = max(1, min(count, 3))
+    return max(1, -(-count // columns)), columns
