@@ -77,6 +77,8 @@ def cut(
     place = _place(view, keypoints, site)
     if view.around is not None and place.point is None:
         return _empty(view)
+    if place.chain.turned:
+        study = study.turned()
     parts = _parts(view, study, place.point)
     if not parts:
         return _empty(view, colours=_colours(study))
@@ -224,15 +226,14 @@ def _lattice(view: ViewSpec, planes: Planes, place: Place) -> tuple[Lattice, Pla
     down, right = in_plane_axes(planes, view.plane)
     if view.straighten:
         down, right = _turned(place, down, right)
-    unit = 1.0
-    if view.scale == "spacing" and place.index is not None:
-        unit = chain_spacing(place.chain.points, place.index) or unit
+    unit = _units(view, place)
     down_px, right_px = _per_mm(planes, down), _per_mm(planes, right)
     if place.point is None:
         centre = (planes.size[:, ::-1] - 1) / 2
     else:
         centre, _ = planes.to_pixels(slices, np.tile(place.point, (len(planes), 1)))
-    centre = centre + unit * (view.shift_mm[0] * down_px + view.shift_mm[1] * right_px)
+    shift = np.array(view.shift_mm) * unit
+    centre = centre + shift[0] * down_px + shift[1] * right_px
     step = _steps(view, planes, down_px, right_px) * unit
     lattice = Lattice(centre, down_px * step[:, :1], right_px * step[:, 1:], view.stored)
     half = (np.array(view.stored) - 1) / 2
@@ -240,6 +241,22 @@ def _lattice(view: ViewSpec, planes: Planes, place: Place) -> tuple[Lattice, Pla
     size = np.tile(np.array(view.stored), (len(planes), 1))
     origin = planes.to_world(slices, corner)
     return lattice, Planes(origin, right, down, step, size, planes.space)
+
+
+def _units(view: ViewSpec, place: Place) -> Floats:
+    """Return what 1 means down and across in the view's sizes, mm."""
+    spacing = None
+    if view.scale == "spacing" and place.index is not None:
+        spacing = chain_spacing(place.chain.points, place.index)
+    if spacing is None:
+        return np.ones(2)
+    if place.chain.ends is None:
+        return np.full(2, spacing)
+    ends = place.chain.ends
+    widths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    steps = np.linalg.norm(np.diff(place.chain.points, axis=0), axis=1)
+    ratio = float(np.median(widths) / np.median(steps)) * view.width
+    return np.array([spacing, spacing * ratio])
 
 
 def _per_mm(planes: Planes, direction: Floats) -> Floats:

@@ -63,11 +63,10 @@ class Lattice:
 
     def refined(self) -> tuple["Lattice", tuple[int, int]]:
         """Return a lattice with whole numbers of subsamples for each crop pixel."""
-        most = [
-            int(np.ceil(np.linalg.norm(step, axis=1).max() / BILINEAR_REACH - 1e-6))
+        rows, columns = (
+            _subsamples(float(np.linalg.norm(step, axis=1).max()))
             for step in (self.down, self.right)
-        ]
-        rows, columns = (min(max(number, 1), MOST_SUBSAMPLES) for number in most)
+        )
         shape = (self.shape[0] * rows, self.shape[1] * columns)
         return Lattice(self.centre, self.down / rows, self.right / columns, shape), (rows, columns)
 
@@ -94,6 +93,12 @@ class Lattice:
         right = columns * (self.right * unit)[:, None]
         lines = [torch.from_numpy(line.astype(np.float32)) for line in (down, right)]
         return lines[0][:, :, None] + lines[1][:, None]
+
+
+def _subsamples(step: float) -> int:
+    if step <= BILINEAR_REACH:
+        return 1
+    return min(int(np.ceil(step - 1e-6)), MOST_SUBSAMPLES)
 
 
 def sample(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float16]:

@@ -32,7 +32,10 @@ class ViewSpec(Spec):
         shift_mm: how far the window's centre lies down and right of the point.
         straighten: turn the window to the local direction of the locator's points.
         scale: "mm", or "spacing": sizes and shifts are multiples of the distance to the
-            neighbouring points, for images whose pixel size cannot be trusted.
+            neighbouring points, for images whose pixel size cannot be trusted; where the points
+            have ends, the width is measured by their distance instead, so that a stretched image
+            gives an unstretched crop.
+        width: distance of neighbouring points in widths from end to end, with `scale: spacing`.
         aspect: of whole images: "keep" (padded) or "stretch" to the pixels.
         pixels: height and width that the network gets.
         margin: the stored crop is larger by this factor, so that augmentation never sees an edge.
@@ -53,6 +56,7 @@ class ViewSpec(Spec):
     shift_mm: tuple[float, float] = (0.0, 0.0)
     straighten: bool = False
     scale: Literal["mm", "spacing"] = "mm"
+    width: float = Field(default=1.07, gt=0)
     aspect: Literal["keep", "stretch"] = "keep"
     pixels: tuple[int, int]
     margin: float = Field(default=1.25, ge=1)

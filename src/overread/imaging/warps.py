@@ -65,11 +65,14 @@ def distortions(
 ) -> Tensor | None:
     """Draw displacement fields, (count, rows, columns, 2), or None when nothing is distorted.
 
-    Each distorted sample gets one of: a lens (radial, as OpenCV's distortion model with k1 = k2),
-    a grid whose five steps vary along each axis, or a smooth random field.
+    Each distorted sample gets one of those that have an amplitude: a lens (radial, as OpenCV's
+    distortion model with k1 = k2), a grid whose five steps vary along each axis, or a smooth
+    random field.
     """
     happens = chance(count, spec.distort_p, generator)
-    kind = torch.randint(3, (count,), generator=generator, device=generator.device)
+    kinds = torch.tensor([0, 1] * (spec.distort > 0) + [2] * (spec.elastic > 0) or [0])
+    which = torch.randint(len(kinds), (count,), generator=generator, device=generator.device)
+    kind = kinds.to(generator.device)[which]
     lens = uniform((count,), -spec.distort, spec.distort, generator)
     steps = uniform((count, 2, GRID_STEPS), 1 - spec.distort, 1 + spec.distort, generator)
     knots = uniform((count, 2, ELASTIC_KNOTS, ELASTIC_KNOTS), -1, 1, generator)

@@ -1,0 +1,96 @@
+"""Tones, blur and holes: each within its limits, and exact where it can be."""
+
+import numpy as np
+import pytest
+import torch
+
+from overread.imaging import AugmentSpec
+from overread.imaging.tones import _gaussian_kernels, _median, _motion_kernels, holed, toned
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    """A generator of its own."""
+    return torch.Generator().manual_seed(seed)
+
+
+def images(count: int = 50, value: float = 0.5) -> torch.Tensor:
+    """Flat images, two a sample."""
+    return torch.full((count, 2, 16, 20), value)
+
+
+def test_median_is_exact() -> None:
+    """The median by minima and maxima is the median of nine."""
+    noise = torch.rand(2, 3, 12, 15, generator=seeded())
+    found = _median(noise)
+    padded = np.pad(noise.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    around = [padded[..., y : y + 12, x : x + 15] for y in range(3) for x in range(3)]
+
+    np.testing.assert_array_equal(found, np.median(np.stack(around), axis=0))
+
+
+@pytest.mark.parametrize("limit", [3, 5, 7])
+def test_kernels_keep_brightness(limit) -> None:
+    """Kernels sum to 1, centre on the middle, and differ with amount and angle."""
+    amount = torch.linspace(0, 1, 9)
+    angle = torch.linspace(0, 3.1, 9)
+    steps = torch.arange(limit) - limit // 2
+    for kernels in (_gaussian_kernels(limit, amount), _motion_kernels(limit, amount, angle)):
+        assert kernels.shape == (9, limit, limit)
+        torch.testing.assert_close(kernels.sum((1, 2)), torch.ones(9))
+        assert (kernels.sum(1) * steps).sum(1).abs().max() < 1e-5
+        assert not torch.equal(kernels[0], kernels[-1])
+
+
+def test_motion_runs_along_its_angle() -> None:
+    """Motion at angle 0 blurs along rows, at a right angle along columns."""
+    flat, upright = _motion_kernels(5, torch.ones(2), torch.tensor([0.0, torch.pi / 2]))
+
+    assert flat[2].sum() > 0.99
+    assert upright[:, 2].sum() > 0.99
+
+
+def test_brightness_and_contrast() -> None:
+    """Values move within the limits, in about the share of samples that was asked for."""
+    spec = AugmentSpec(brightness=0.2, tone_p=0.5)
+    found = toned(images(400), spec, seeded())[:, 0, 0, 0]
+    contrast = toned(images(400), AugmentSpec(contrast=0.2, tone_p=1), seeded())[:, 0, 0, 0]
+
+    assert (found == 0.5).float().mean().item() == pytest.approx(0.5, abs=0.07)
+    assert (found - 0.5).abs().max() <= 0.2 + 1e-6
+    assert (contrast / 0.5 - 1).abs().max() <= 0.2 + 1e-6
+
+
+def test_gamma_keeps_black_and_white() -> None:
+    """Gamma bends mid-grey both ways and leaves the ends where they are."""
+    ramp = torch.tensor([0.0, 0.5, 1.0]).expand(100, 1, 1, 3)
+    found = toned(ramp, AugmentSpec(gamma=0.5, gamma_p=1), seeded())[:, 0, 0]
+
+    assert found[:, 0].max() < 1e-3
+    torch.testing.assert_close(found[:, 2], torch.ones(100))
+    assert found[:, 1].min() < 0.4
+    assert found[:, 1].max() > 0.6
+    assert found[:, 1].min() >= 0.5**1.5 - 1e-3
+
+
+def test_holes() -> None:
+    """As many rectangles of the right size as asked for, black, alike in all slices."""
+    spec = AugmentSpec(holes=(1, 1), hole_size=(0.25, 0.5), holes_p=0.5)
+    found = holed(images(400, 1.0), spec, seeded())
+    black = (found == 0).float().mean((1, 2, 3))
+    hit = black > 0
+
+    assert hit.float().mean().item() == pytest.approx(0.5, abs=0.07)
+    assert torch.equal(found[:, 0], found[:, 1])
+    assert set(found.unique().tolist()) == {0.0, 1.0}
+    assert black[hit].min() >= 0.25**2 - 0.04
+    assert black.max() <= 0.5**2 + 0.04
+
+
+def test_number_of_holes() -> None:
+    """More holes are blacker on average; the number varies within its limits."""
+    few, many = (
+        holed(images(200, 1.0), AugmentSpec(holes=n, hole_size=(0.1, 0.1), holes_p=1), seeded())
+        for n in ((1, 1), (8, 8))
+    )
+
+    assert (1 - many).mean() > 4 * (1 - few).mean()
