@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from tiny_recipe import RUBRIC, VIEWS, bundle, member
-from tiny_studies import LEVELS, study_pixels
+from tiny_studies import LEVELS, discs, study_pixels
 
 from overread.datasets import rsna2024_lumbar
 from overread.imaging import StudyPixels
@@ -15,6 +15,7 @@ from overread.inference import (
     Grades,
     GradeSpec,
     StudyRefusedError,
+    crop_pictures,
     cut_study,
     grade,
     grade_study,
@@ -148,9 +149,7 @@ def test_required_series_are_required(tiny):
     """A study without a required series is refused, with what was found."""
     spec = GradeSpec(required=("sagittal_t1",))
 
-    with pytest.raises(
-        StudyRefusedError, match="expected also sagittal_t1"
-    ):
+    with pytest.raises(StudyRefusedError, match="expected also sagittal_t1"):
         grade_study(tiny, study_pixels(), spec)
 
 
@@ -243,3 +242,16 @@ def test_nothing_at_the_path(lumbar, tmp_path):
     """A path without anything is an error of the caller."""
     with pytest.raises(FileNotFoundError, match="found nothing there"):
         grade(lumbar, tmp_path / "absent")
+
+
+def test_crops_on_disk_become_pictures():
+    """What the networks saw of a unit can be shown again from the stored crops."""
+    points = {"discs": discs(), "canal": discs()}
+    units = study_units(RUBRIC, "7")
+    cuts = {name: cut_study(view, study_pixels(), points, units)[0] for name, view in VIEWS.items()}
+
+    pictures = crop_pictures(VIEWS, cuts, "7@L4/L5")
+
+    assert [picture.title for picture in pictures] == ["side", "top"]
+    assert [VIEWS["side"].pixels, VIEWS["top"].pixels] == [one.image.shape for one in pictures]
+    assert all(int(np.ptp(picture.image)) > 50 for picture in pictures)

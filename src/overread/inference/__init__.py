@@ -25,6 +25,7 @@ from overread.inference.locator_examples import (
 )
 from overread.inference.member import MemberSpec, asked_targets, member_heads, member_network
 from overread.inference.opening import decode_study, open_studies
+from overread.inference.picturing import crop_pictures
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import measure_ranges, range_findings
 
@@ -46,6 +47,7 @@ __all__ = [
     "StudyCuts",
     "StudyRefusedError",
     "asked_targets",
+    "crop_pictures",
     "cut_study",
     "decode_study",
     "grade",

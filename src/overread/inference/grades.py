@@ -122,7 +122,11 @@ class Grades:
     findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON (layout 1); holds UIDs, but no names and no paths."""
+        """Return plain JSON (layout 1); holds UIDs, but no names and no paths.
+
+        "turned" names the locators whose points hold for the rows in reverse order, because the
+        images are stored upside down.
+        """
         return {
             "layout": LAYOUT,
             "bundle": self.bundle,
@@ -185,6 +189,7 @@ class Grades:
             "status": "graded" if study.refused is None else "refused",
             "reason": study.refused,
             "keypoints": {name: _points(points) for name, points in study.keypoints.items()},
+            "turned": sorted(name for name, one in study.keypoints.items() if one.turned),
             "units": self._units(study),
             "warnings": [_finding(one) for one in study.findings],
             "bundle": self.bundle,
@@ -229,12 +234,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _points(points: Keypoints) -> dict[str, Any]:
-    return {
-        name: {"mm": point.tolist(), "confidence": float(confidence)}
-        for name, point, confidence in zip(
-            points.names, points.points, points.confidence, strict=True
-        )
-    }
+    found: dict[str, Any] = {}
+    for index, name in enumerate(points.names):
+        found[name] = {
+            "mm": points.points[index].tolist(),
+            "confidence": float(points.confidence[index]),
+        }
+        if points.ends is not None:
+            found[name]["ends_mm"] = points.ends[index].tolist()
+    return found
 
 
 def _seen(seen: Seen) -> dict[str, Any]:

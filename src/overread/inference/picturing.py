@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from overread.imaging import Cut, StudyPixels, ViewSpec, plane_of, study_stacks
 from overread.inference.bundle import BundleRecipe
 from overread.inference.canvas import Canvas, draw
+from overread.inference.cuts import StudyCuts
 from overread.inference.grades import Marked, Picture
 from overread.records import Keypoints, Planes, Volume
 
-__all__ = ["picture_study"]
+__all__ = ["crop_pictures", "picture_study"]
 
 OVERVIEW_PX = (640, 640)
 SLICE_PX = (320, 320)
@@ -44,9 +45,13 @@ def picture_study(
         picture
         for name, locator in recipe.locators.items()
         if locator.around is None
-        for picture in _overview(locator.series, pixels, keypoints[name])
+        for picture in _overview(locator.series, _upright(pixels, keypoints[name]), keypoints[name])
     ]
     return (*overviews, *_crops(recipe.views, sites, crops, pixels))
+
+
+def _upright(pixels: StudyPixels, points: Keypoints) -> StudyPixels:
+    return pixels.turned() if points.turned else pixels
 
 
 def _overview(roles: tuple[str, ...], pixels: StudyPixels, points: Keypoints) -> Iterator[Picture]:
@@ -122,6 +127,28 @@ def _crops(
                 yield _whole(pixels, slices[uid], (name, uid, site), outline)
             image = _grey(_window(views[name], cut.pixels[middle]))
             yield Picture(name, image, uid, site, kind="crop")
+
+
+def crop_pictures(
+    views: Mapping[str, ViewSpec], cuts: Mapping[str, StudyCuts], unit: str
+) -> tuple[Picture, ...]:
+    """Return what the networks saw of one unit, the slice nearest to its point in each view.
+
+    Args:
+        views: of the recipe.
+        cuts: {view: crops of the unit's study}, such as `load_cuts` reads.
+        unit: id.
+    """
+    pictures = []
+    for name, one in cuts.items():
+        index = one.units.index(unit)
+        crops = one.of(index)
+        present = np.flatnonzero(crops.mask)
+        if len(present):
+            middle = int(present[np.abs(crops.offsets_mm[present]).argmin()])
+            image = _grey(_window(views[name], crops.pixels[middle]))
+            pictures.append(Picture(name, image, "", one.sites[index], kind="crop"))
+    return tuple(pictures)
 
 
 def _slices(pixels: StudyPixels) -> dict[str, tuple[Volume, int]]:
