@@ -104,12 +104,10 @@ def test_an_empty_cell_is_a_label_without_grade(folder):
 
 def test_points_of_masks_are_millimetres(folder):
     """Disc middles, fronts and backs are lifted by the spacing of the scan, the lowest first."""
-    points = spider.read(SPEC, folder).keypoints
-    middle, front, back = (
-        points[name]["7"].get("disc1") for name in ("discs", "disc_fronts", "disc_backs")
-    )
+    points = spider.read(SPEC, folder).keypoints["discs"]["7"]
+    middle, (front, back) = points.get("disc1"), points.ends[0]
 
-    assert points["discs"]["7"].names == ("disc1", "disc2", "disc3", "disc4")
+    assert points.names == ("disc1", "disc2", "disc3", "disc4")
     assert pytest.approx(middle.tolist(), abs=0.6) == [0, 49.5 * SPACING, -179.5 * SPACING]
     assert front[1] < middle[1] < back[1]
     assert pytest.approx(back[1] - middle[1], abs=0.6) == 20 * SPACING

@@ -82,7 +82,7 @@ def sites(rubric: Rubric, study: Study) -> tuple[str, ...]:
 def read(spec: Spec, folder: Path, *, on_progress: Progress | None = None) -> Dataset:
     """Read images, gradings (if there are any) and the points that masks give.
 
-    Points: sets "discs" (middles), "disc_fronts" and "disc_backs", named disc1 ... upwards, of the
+    Points: set "discs", middles with front and back ends, named disc1 ... upwards, of the
     studies with a masked slice.
 
     Args:

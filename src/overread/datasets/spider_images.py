@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.datasets.spider_masks import disc_points
+from overread.datasets.spider_masks import DiscPoints, disc_points
 from overread.imaging import PhotoError, read_image
 from overread.records import Finding, Frame, Keypoints, Planes, Stack
 
@@ -22,7 +22,6 @@ NAME = re.compile(r"^(?P<patient>\d+)_(?P<scan>t1|t2|t2_SPACE)(?P<slice>_slice\d
 ROLES = {"t1": "sagittal_t1", "t2": "sagittal_t2", "t2_SPACE": "sagittal_t2_space"}
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IMAGES, MASKED, MASKS = "midsagittal", "t2_space_images", "t2_space_masks"
-SETS = {"discs": "middle", "disc_fronts": "front", "disc_backs": "back"}
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def lift_masks(
 ) -> tuple[dict[Picture, dict[str, Keypoints]], tuple[Finding, ...]]:
     """Return {picture: {set: points}} of the pictures with masks, mm in the picture's own frame.
 
-    Sets: "discs" (middles), "disc_fronts", "disc_backs"; names disc1 (the lowest) upwards.
+    Set: "discs", their middles with front and back ends; names disc1 (the lowest) upwards.
     """
     lifted: dict[Picture, dict[str, Keypoints]] = {}
     findings = []
@@ -129,16 +128,16 @@ def lift_masks(
             findings.append(_useless(picture.mask, "the lowest disc is not drawn"))
             continue
         planes = Planes.of_images([mask.shape], picture.spacing(table, assumed)[0])
-        lifted[picture] = {
-            name: Keypoints.of(
-                {
-                    f"disc{number}": planes.to_world([0], [getattr(points, part)])[0].tolist()
-                    for number, points in discs.items()
-                }
-            )
-            for name, part in SETS.items()
-        }
+        lifted[picture] = {"discs": _lifted(planes, discs)}
     return lifted, tuple(findings)
+
+
+def _lifted(planes: Planes, discs: Mapping[int, DiscPoints]) -> Keypoints:
+    names = tuple(f"disc{number}" for number in discs)
+    parts = [(one.middle, one.front, one.back) for one in discs.values()]
+    flat = np.array(parts, np.float64).reshape(-1, 2)
+    world = planes.to_world(np.zeros(len(flat), np.int64), flat).reshape(len(names), 3, 3)
+    return Keypoints(names, world[:, 0], np.ones(len(names)), ends=world[:, 1:])
 
 
 def _grey(image: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from overread.imaging.augment_spec import PRESETS, AugmentSpec
 from overread.imaging.augmenting import augment, augment_image
 from overread.imaging.batches import Batch, Crops, centre, collate, mirror, normalise
 from overread.imaging.chains import ChainReport, ChainSpec, check_chain
+from overread.imaging.counting import CountedChain, CountSpec, count_chain
 from overread.imaging.curves import chain_direction, chain_spacing
 from overread.imaging.cutting import cut
 from overread.imaging.heatmaps import (
@@ -38,6 +39,8 @@ __all__ = [
     "Batch",
     "ChainReport",
     "ChainSpec",
+    "CountSpec",
+    "CountedChain",
     "Crops",
     "Cut",
     "DecodeError",
@@ -58,6 +61,7 @@ __all__ = [
     "chain_spacing",
     "check_chain",
     "collate",
+    "count_chain",
     "crosses_segments",
     "cut",
     "decode",

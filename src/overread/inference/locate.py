@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from overread.imaging import StudyPixels, assign_levels
+from overread.imaging import CountSpec, StudyPixels, assign_levels
 from overread.inference.canvas import draw
+from overread.inference.counted import counted_points
 from overread.inference.decoding import PointSet, average_points, decode_points, plausible
-from overread.inference.locator import LocatorSpec, maps_of
+from overread.inference.locator import UPSIDE_DOWN, LocatorSpec, maps_of
 from overread.records import Finding, Keypoints, Planes, Volume
 
 __all__ = ["LocatorImages", "locate", "location_findings", "locator_images"]
@@ -189,6 +190,8 @@ def locate(
     inputs = locator_images(spec, pixels, keypoints)
     if not len(inputs):
         return Keypoints((), np.zeros((0, 3)), np.zeros(0), "network", fold)
+    if spec.counted is not None:
+        return _count(networks, spec, inputs, fold)
     maps = _maps(networks, spec, inputs)
     found: list[PointSet] = []
     for group in dict.fromkeys(inputs.groups):
@@ -196,6 +199,47 @@ def locate(
         names = inputs.names[members[0]]
         found.append(decode_points(spec, names, inputs.planes.take(members), maps[members]))
     return plausible(spec, average_points(spec.points, found), fold=fold)
+
+
+def _count(
+    networks: Sequence[nn.Module], spec: LocatorSpec, inputs: LocatorImages, fold: int | None
+) -> Keypoints:
+    """Return counted points; of several series, those of the surest."""
+    best = Keypoints((), np.zeros((0, 3)), np.zeros(0), "network", fold)
+    for group in dict.fromkeys(inputs.groups):
+        some = inputs.take([i for i, name in enumerate(inputs.groups) if name == group])
+        maps, turned = _upright_maps(networks, spec, some)
+        rows = spec.pixels[0]
+        count = spec.counted or CountSpec()
+        found = counted_points(some.planes, maps, spec.points, count, pixels=rows)
+        if found is None:
+            continue
+        points, ends = found
+        if not len(best.names) or points.confidence[0] > best.confidence[0]:
+            best = Keypoints(
+                points.names, points.points, points.confidence, "network", fold, ends, turned
+            )
+    return best
+
+
+def _upright_maps(
+    networks: Sequence[nn.Module], spec: LocatorSpec, inputs: LocatorImages
+) -> tuple[Tensor, bool]:
+    """Return the mean logits of the maps the right way up, and whether the images were turned."""
+    image = torch.from_numpy(inputs.images) * 2 - 1
+    stored, reverse, lean = [], [], 0.0
+    with torch.inference_mode():
+        for network in networks:
+            network.eval()
+            device = next(network.parameters()).device
+            answers = [network(one.to(device)) for one in (image, image.flip(-2))]
+            stored.append(maps_of(answers[0]).float().cpu())
+            reverse.append(maps_of(answers[1]).float().cpu())
+            if spec.turned:
+                over = [one[f"class.{UPSIDE_DOWN}"].float().cpu() for one in answers]
+                lean += float((over[0] - over[1]).mean(0).diff())
+    turned = lean > 0
+    return torch.stack(reverse if turned else stored).mean(0), turned
 
 
 def _maps(
@@ -235,7 +279,14 @@ def location_findings(
         )
         return (Finding("series_missing", "note", message, study=study.id),)
     findings = []
-    if missing := [point for point in spec.points if point not in points.names]:
+    if points.turned:
+        message = (
+            f"study {study.id}: its images lie upside down; they are read with rows in reverse "
+            f"order, and points hold for that; export them the right way up"
+        )
+        findings.append(Finding("image_upside_down", "repaired", message, study=study.id))
+    missing = [point for point in spec.points if point not in points.names]
+    if missing and (spec.counted is None or not points.names):
         message = f"locator {name} did not find {', '.join(missing)} in study {study.id}"
         findings.append(Finding("points_missing", "note", message, study=study.id))
     doubtful = [

@@ -10,13 +10,26 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from overread.imaging import AugmentSpec, ChainSpec, plane_of
+from overread.imaging import AugmentSpec, ChainSpec, CountSpec, plane_of
 from overread.inference.canvas import Canvas
 from overread.learning import FitSpec
 from overread.records import RecordError
 from overread.shelf import Named, Spec, settings_of
 
-__all__ = ["DecodeSpec", "HeatSpec", "LocatorSpec", "locator_network", "maps_of", "order_locators"]
+# The maps of counted points, and the class of images that lie upside down.
+MAPS = ("middle", "front", "back", "first")
+UPSIDE_DOWN = "upside_down"
+
+__all__ = [
+    "MAPS",
+    "UPSIDE_DOWN",
+    "DecodeSpec",
+    "HeatSpec",
+    "LocatorSpec",
+    "locator_network",
+    "maps_of",
+    "order_locators",
+]
 
 
 class HeatSpec(Spec):
@@ -64,16 +77,23 @@ class LocatorSpec(Spec):
             the slices that belong to it, and one map that is the same question for all.
         nearest: with `around`, how many slices, nearest to the point, are looked at.
         neighbours: slices on either side of a slice, as further channels.
-        pixels, size_mm, percentiles: of the input image (see Canvas).
+        pixels, size_mm, percentiles, aspect, shading: of the input image (see Canvas).
         centred: with `around`, the input is centred on the other locator's point.
         flip: answers for the mirrored image are turned back and averaged in; left-right on axial
             slices. It makes a mirrored study give mirrored points.
         decode, chain, heat: maps to points, which points are plausible, points to maps.
         absent: what it means that a study with true points lacks one: "unknown" (not taught), or
             "empty" (the map must stay empty).
+        counted: the points are like things of unknown number, named from the first (lowest)
+            upwards; the truth may hold their ends. None = each point has its own map.
+        turned: share of training images that are turned upside down; the network then tells such
+            images (a class of its model), and they are turned before they are read. 0 = never.
+        repeat: how often an image with true points stands among the examples.
         generations: rounds of training; from the second on, studies without true points are
             trained on the plausible points that the round before found out of fold.
         trust: confidence that such a point needs at least.
+        later: how the second and later generations are trained; None = like the first. They start
+            from the weights of the generation before.
         model, fit, augment: the network and its training.
     """
 
@@ -88,14 +108,20 @@ class LocatorSpec(Spec):
     pixels: tuple[int, int] = (256, 256)
     size_mm: tuple[float, float] | None = None
     percentiles: tuple[float, float] = (0.1, 99.9)
+    aspect: Literal["keep", "stretch"] = "keep"
+    shading: bool = False
     centred: bool = False
     flip: bool = True
     decode: DecodeSpec = DecodeSpec()
     chain: ChainSpec | None = None
     heat: HeatSpec = HeatSpec()
     absent: Literal["unknown", "empty"] = "unknown"
+    counted: CountSpec | None = None
+    turned: float = Field(default=0.0, ge=0, le=0.5)
+    repeat: int = Field(default=1, ge=1)
     generations: int = Field(default=1, ge=1)
     trust: float = Field(default=0.5, ge=0, le=1)
+    later: FitSpec | None = None
     model: Named = Named(use="heatmap")
     fit: FitSpec = FitSpec()
     augment: AugmentSpec = AugmentSpec()
@@ -106,6 +132,10 @@ class LocatorSpec(Spec):
             raise RecordError("a locator needs a series role and a point at least")
         if len(set(self.points)) != len(self.points):
             raise RecordError(f"point names are not unique: {self.points}")
+        if self.counted is not None and self.around is not None:
+            raise RecordError("`counted` points are found on whole images, without `around`")
+        if self.turned and self.counted is None:
+            raise RecordError("`turned` needs `counted` points")
         if self.centred and self.around is None:
             raise RecordError("`centred` needs `around`: the locator on whose points to centre")
         return self
@@ -113,11 +143,20 @@ class LocatorSpec(Spec):
     @property
     def canvas(self) -> Canvas:
         """What an input image looks like."""
-        return Canvas(plane_of(self.series[0]), self.pixels, self.size_mm, self.percentiles)
+        return Canvas(
+            plane_of(self.series[0]),
+            self.pixels,
+            self.size_mm,
+            self.percentiles,
+            self.aspect,
+            self.shading,
+        )
 
     @property
     def maps(self) -> int:
         """Number of maps of the network: one a point, or one for all with `around`."""
+        if self.counted is not None:
+            return len(MAPS)
         return 1 if self.around else len(self.points)
 
     @property
@@ -128,7 +167,10 @@ class LocatorSpec(Spec):
 
 def locator_network(spec: LocatorSpec, *, seed: int) -> nn.Module:
     """Return an untrained network: images (B, C, H, W) -> logits of the maps (B, K, h, w)."""
-    module, settings = settings_of("overread.models", spec.model)
+    chosen = spec.model
+    if spec.turned:
+        chosen = Named(use=chosen.use, **{**chosen.settings, "classes": {UPSIDE_DOWN: 2}})
+    module, settings = settings_of("overread.models", chosen)
     network: nn.Module = module.build(settings, channels=spec.channels, points=spec.maps, seed=seed)
     return network
 

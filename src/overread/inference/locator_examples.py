@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from overread.imaging import StudyPixels, augment_image, pixels_to_cells, render_heatmaps
+from overread.inference.counted import counted_loss, counted_targets, turn_over
 from overread.inference.locate import LocatorImages, locator_images
-from overread.inference.locator import LocatorSpec, maps_of
+from overread.inference.locator import UPSIDE_DOWN, LocatorSpec, maps_of
 from overread.learning import Outputs, map_focal_loss
 from overread.records import Keypoints
 
 __all__ = ["LocatorExamples", "locator_examples", "locator_loss", "trusted_points"]
 
+# A chain of fewer points says too little to be trusted.
+LEAST_COUNTED = 4
 Pieces = tuple[LocatorImages, NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]
 
 
@@ -66,12 +69,15 @@ class LocatorExamples:
             images, points, present = augment_image(
                 images, points, present, self.spec.augment, generator=generator
             )
-        return {
+        batch = {
             "image": images * 2 - 1,
             "points": points,
             "present": present,
             "known": torch.from_numpy(self.known[index]),
         }
+        if generator is not None and self.spec.turned:
+            turn_over(batch, self.spec.turned, generator)
+        return batch
 
 
 def locator_examples(
@@ -91,29 +97,41 @@ def locator_examples(
     pieces: list[Pieces] = []
     names: list[str] = []
     for pixels, keypoints, truth in studies:
-        inputs = locator_images(spec, pixels, keypoints, every_series=spec.learn == "all")
+        source = pixels.turned() if truth.turned else pixels
+        inputs = locator_images(spec, source, keypoints, every_series=spec.learn == "all")
         if len(inputs) and truth.names:
-            points, present = _project(inputs, truth)
+            points, present = _project(spec, inputs, truth)
             known = present if spec.absent == "unknown" else np.ones_like(present)
             kept = np.flatnonzero(known.any(1))
+            kept = np.repeat(kept, spec.repeat if truth.source == "truth" else 1)
             pieces.append((inputs.take(kept), points[kept], present[kept], known[kept]))
             names += [pixels.study.id] * len(kept)
     shape = (0, spec.channels, *spec.pixels)
+    taught = 3 * len(spec.points) if spec.counted is not None else spec.maps
     images = [piece[0].images.astype(np.float16) for piece in pieces]
     return LocatorExamples(
         spec,
         np.concatenate([np.zeros(shape, np.float16), *images]),
-        np.concatenate([np.zeros((0, spec.maps, 2), np.float32), *(p[1] for p in pieces)]),
-        np.concatenate([np.zeros((0, spec.maps), np.bool_), *(p[2] for p in pieces)]),
-        np.concatenate([np.zeros((0, spec.maps), np.bool_), *(p[3] for p in pieces)]),
+        np.concatenate([np.zeros((0, taught, 2), np.float32), *(p[1] for p in pieces)]),
+        np.concatenate([np.zeros((0, taught), np.bool_), *(p[2] for p in pieces)]),
+        np.concatenate([np.zeros((0, taught), np.bool_), *(p[3] for p in pieces)]),
         tuple(names),
     )
 
 
+def _trusted(spec: LocatorSpec, points: Keypoints) -> bool:
+    if spec.counted is not None:
+        return len(points.names) >= LEAST_COUNTED and float(points.confidence[0]) >= spec.trust
+    sure = float(points.confidence.min(initial=1.0)) >= spec.trust
+    return sure and set(points.names) >= set(spec.points)
+
+
 def _project(
-    inputs: LocatorImages, truth: Keypoints
+    spec: LocatorSpec, inputs: LocatorImages, truth: Keypoints
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the true points on each input (n, K, 2) px, and which of them there are (n, K)."""
+    if spec.counted is not None:
+        return counted_targets(inputs.planes, truth, spec.points)
     maps = len(inputs.names[0])
     points = np.zeros((len(inputs), maps, 2), np.float32)
     present = np.zeros((len(inputs), maps), np.bool_)
@@ -135,6 +153,10 @@ def locator_loss(
     """
     logits = maps_of(outputs)
     rows, columns = logits.shape[-2:]
+    if spec.counted is not None:
+        over = outputs.get(f"class.{UPSIDE_DOWN}") if isinstance(outputs, Mapping) else None
+        stride, radius = spec.pixels[0] // rows, spec.heat.radius
+        return counted_loss(logits, batch, stride=stride, radius=radius, over=over)
     points, present = batch["points"].to(logits.device), batch["present"].to(logits.device)
     cells = pixels_to_cells(points, spec.pixels[0] // rows)
     target = render_heatmaps(cells, (rows, columns), radius=spec.heat.radius, valid=present)
@@ -161,8 +183,6 @@ def trusted_points(
     trusted = {
         study: points
         for study, points in found.items()
-        if study not in truth
-        and set(points.names) >= set(spec.points)
-        and float(points.confidence.min(initial=1.0)) >= spec.trust
+        if study not in truth and _trusted(spec, points)
     }
     return {**trusted, **truth}
