@@ -86,6 +86,8 @@ class AugmentSpec(Spec):
         gamma: the exponent is within 1 / (1 + gamma) and 1 + gamma.
         gamma_p: of gamma.
         invert_p: of light and dark exchanged.
+        curve_p: of a random tone curve (half of them nearly straight, a third not even rising), which
+            makes one contrast look like another, such as T1 like T2.
         blur_limit: greatest side of a blur kernel, px.
         noise: least and greatest standard deviation of the noise (0-1 scale).
         blur_p: of one of motion blur, median, Gaussian blur and noise.
@@ -118,6 +120,7 @@ class AugmentSpec(Spec):
     gamma: float = Field(default=0.0, ge=0)
     gamma_p: float = Field(default=0.5, ge=0, le=1)
     invert_p: float = Field(default=0.0, ge=0, le=1)
+    curve_p: float = Field(default=0.0, ge=0, le=1)
     blur_limit: int = Field(default=3, ge=3)
     noise: Share = (0.0, 0.0)
     blur_p: float = Field(default=0.0, ge=0, le=1)

@@ -11,6 +11,10 @@ from torch.nn import functional
 from overread.imaging.augment_spec import AugmentSpec
 from overread.imaging.warps import chance, uniform
 
+CURVE_KNOTS = 5
+RISING = 0.65  # share of tone curves that rise throughout
+DARK = 0.2  # black keeps at most this share of its new height
+
 __all__ = ["blurred", "holed", "toned"]
 
 
@@ -34,7 +38,25 @@ def toned(images: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tens
     if spec.gamma > 0:
         exponent = torch.pow(torch.full_like(power, 1 + spec.gamma), power)
         images = images.clamp_min(1e-6).pow(_lift(exponent, images.device))
-    return images
+    return _curved(images, spec.curve_p, generator) if spec.curve_p else images
+
+
+def _curved(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return images of which some went through a curve of straight pieces; dark stays dark."""
+    count, knots = len(images), CURVE_KNOTS
+    happens = chance(count, share, generator)[:, None]
+    free = uniform((count, knots), 0, 1, generator)
+    rising = chance(count, RISING, generator)[:, None]
+    heights = torch.where(rising, free.sort(1).values, free)
+    strength = uniform((count, 1), 0, 1, generator) * happens
+    straight = torch.linspace(0, 1, knots, device=free.device)
+    heights = (strength * heights + (1 - strength) * straight).to(images.device)
+    heights[:, 0] *= DARK
+    place = images.clamp(0, 1) * (knots - 1)
+    below = place.floor().clamp(max=knots - 2).long()
+    flat = below.flatten(1)
+    low, high = (heights.gather(1, flat + step).view_as(images) for step in (0, 1))
+    return torch.lerp(low, high, place - below)
 
 
 def blurred(images: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tensor:
