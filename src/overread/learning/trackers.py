@@ -1,5 +1,9 @@
-"""TensorBoard and MLflow, imported only where a recipe asks for them; both write to the folder."""
+"""TensorBoard and MLflow, imported only where a recipe asks for them.
 
+Numbers only: no pictures, no names of patients, studies or files.
+"""
+
+import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,12 +39,21 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run in the local store `mlruns/`, whose id is kept beside it so that a resume goes on."""
+    """A run on the server whose address is in MLFLOW_TRACKING_URI.
+
+    The run's id is kept in the folder, so that a resume goes on with it.
+    """
 
     def __init__(self, folder: Path) -> None:
         from mlflow import MlflowClient
 
-        self.client: Any = MlflowClient((folder / "mlruns").absolute().as_uri())
+        address = os.environ.get("MLFLOW_TRACKING_URI")
+        if not address:
+            raise ValueError(
+                "track: mlflow needs the address of a server in MLFLOW_TRACKING_URI; found none: "
+                "set it, or leave mlflow out of `track` (log.jsonl is always written)"
+            )
+        self.client: Any = MlflowClient(address)
         note = folder / "mlflow-run"
         if not note.exists():
             note.write_text(self.client.create_run("0").info.run_id, encoding="utf-8")
