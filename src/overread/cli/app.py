@@ -84,8 +84,8 @@ def lines_of(error: Exception) -> list[str]:
     return [f"{type(error).__name__}: {words} (overread --traceback ... shows where)"]
 
 
-for room in (data, recipes, grading, demo):
-    for name, function in room.COMMANDS.items():
+for commands in (data.COMMANDS, recipes.COMMANDS, grading.COMMANDS, demo.COMMANDS):
+    for name, function in commands.items():
         app.command(name)(guarded(function))
 shelf = typer.Typer(
     help="What the store holds, why, and whether it is whole.", no_args_is_help=True

@@ -1,5 +1,6 @@
 """Commands about data: inspect, forge, score."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -83,4 +84,4 @@ def score(
     show_scores(scores, json=json)
 
 
-COMMANDS = {"inspect": inspect, "forge": forge, "score": score}
+COMMANDS: dict[str, Callable[..., None]] = {"inspect": inspect, "forge": forge, "score": score}

@@ -1,5 +1,6 @@
 """The command that shows all of it on phantoms, in minutes, without data."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -35,4 +36,4 @@ def demo(
     typer.echo(f"page: {summary['page']}")
 
 
-COMMANDS = {"demo": demo}
+COMMANDS: dict[str, Callable[..., None]] = {"demo": demo}

@@ -1,6 +1,7 @@
 """The command that grades new studies with a bundle."""
 
 import json as plain_json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,4 +77,4 @@ def _show(grades: "Grades") -> None:
     table(("study", "site", "target", "grade", "sure"), rows)
 
 
-COMMANDS = {"grade": grade}
+COMMANDS: dict[str, Callable[..., None]] = {"grade": grade}

@@ -1,5 +1,6 @@
 """Commands about recipes: show, plan, run, bundle, report."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -143,4 +144,10 @@ def report(
     typer.echo(f"report: {place}")
 
 
-COMMANDS = {"show": show, "plan": plan, "run": run, "bundle": bundle, "report": report}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "show": show,
+    "plan": plan,
+    "run": run,
+    "bundle": bundle,
+    "report": report,
+}

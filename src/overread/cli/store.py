@@ -1,5 +1,6 @@
 """Commands about the store: ls, why, prune, verify."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,4 +119,4 @@ def _goals(recipes: list[str], data: Path | None, store: Path) -> "list[Step]":
     return [goal for graph in graphs for goal in graph.goals]
 
 
-COMMANDS = {"ls": ls, "why": why, "prune": prune, "verify": verify}
+COMMANDS: dict[str, Callable[..., None]] = {"ls": ls, "why": why, "prune": prune, "verify": verify}
