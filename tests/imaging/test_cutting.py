@@ -212,6 +212,18 @@ def test_levels_across_series() -> None:
     np.testing.assert_allclose(one.pixels[:, 0], shown(one), atol=4e-3)
 
 
+def test_missing_disc_does_not_lend_its_slices() -> None:
+    """When a disc was not found its neighbour gets its own slices only."""
+    study = study_of(field_stack("axial_t2", AXIAL, count=17, gap=3))
+    level = view("axial_t2", slices={"count": 9, "pick": "level", "fill": "mask"})
+    kept = ("L1/L2", "L2/L3", "L4/L5", "L5/S1")
+    whole = cut(level, study, {"discs": discs()}, "L2/L3")
+    gap = cut(level, study, {"discs": discs().ordered(kept)}, "L2/L3")
+
+    assert gap.frames == whole.frames
+    assert not cut(level, study, {"discs": discs().ordered(kept)}, "L3/L4").mask.any()
+
+
 def test_point_outside_the_stack() -> None:
     """The nearest slices are the ones at the end of the stack."""
     study = study_of(field_stack("sagittal_t2", SAGITTAL, count=6))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overread.imaging import assign_levels, level_polyline
+from overread.imaging.levels import names_with_gaps
 from overread.records import Keypoints, Planes
 
 ANGLE = st.floats(-3.1, 3.1)
@@ -61,6 +62,18 @@ def test_missing_discs() -> None:
     assert end == [None] * 3 + truth[3:]
     assert lone == [None] * 6 + ["L3/L4"] * 3 + [None] * 6
     assert assign_levels(Keypoints.of({}), planes, levels=LEVELS) == [None] * 15
+
+
+def test_gaps_of_a_chain() -> None:
+    """Where discs seem to be missing fillers stand for them; even chains have none."""
+    points = discs(spacing=30)
+    names = names_with_gaps(points.ordered(("L1/L2", "L2/L3", "L4/L5", "L5/S1")))
+
+    assert len(names) == 5
+    assert names[:2] + names[3:] == ("L1/L2", "L2/L3", "L4/L5", "L5/S1")
+    assert names_with_gaps(points) == LEVELS
+    assert names_with_gaps(points.ordered(("L1/L2", "L4/L5"))) == ("L1/L2", "L4/L5")
+    assert names_with_gaps(Keypoints.of({})) == ()
 
 
 def test_no_slices() -> None:

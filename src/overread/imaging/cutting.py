@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread.imaging.curves import chain_direction, chain_spacing
-from overread.imaging.levels import assign_levels
+from overread.imaging.levels import assign_levels, names_with_gaps
 from overread.imaging.orientation import in_plane_axes, slice_offsets, slice_order
 from overread.imaging.pixels import StudyPixels
 from overread.imaging.sampling import Lattice, Source, sample
@@ -156,7 +156,8 @@ def _slots(
     if spec.pick == "central":
         chosen = central_slices(len(chosen), spec.fraction)
     if spec.pick == "level":
-        levels = assign_levels(place.chain, candidates.planes, levels=place.chain.names)
+        names = names_with_gaps(place.chain)
+        levels = assign_levels(place.chain, candidates.planes, levels=names)
         chosen = np.array([i for i, level in enumerate(levels) if level == site], np.int64)
     if spec.within_mm is not None:
         chosen = chosen[np.abs(candidates.offsets[chosen]) <= spec.within_mm]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from overread.records import Keypoints, Planes
 
-__all__ = ["assign_levels", "crosses_segments", "level_polyline"]
+__all__ = ["assign_levels", "crosses_segments", "level_polyline", "names_with_gaps"]
 
 Floats = NDArray[np.float64]
 # Half the height of a disc's territory when its neighbours are unknown, mm.
@@ -87,3 +87,20 @@ def assign_levels(points: Keypoints, planes: Planes, *, levels: Sequence[str]) -
     return [
         levels[span[index]] if hits[slice_, index] else None for slice_, index in enumerate(first)
     ]
+
+
+def names_with_gaps(points: Keypoints) -> tuple[str, ...]:
+    """Return the names of a chain in order, with fillers where discs seem to be missing.
+
+    A step of 1.5 times the median or more holds missing discs; as `levels` of `assign_levels` the
+    names keep the neighbours from swallowing their slices.
+    """
+    steps = np.linalg.norm(np.diff(points.points, axis=0), axis=1)
+    if len(steps) < 2 or not np.median(steps) > 0:
+        return points.names
+    names = list(points.names[:1])
+    missing = np.maximum(np.floor(steps / np.median(steps) + 0.5).astype(int) - 1, 0)
+    for name, count in zip(points.names[1:], missing, strict=True):
+        names += [f"between {names[-1]} and {name}, {i}" for i in range(count)]
+        names.append(name)
+    return tuple(names)
