@@ -7,7 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -40,11 +42,15 @@ class GradeSpec(Spec):
     Attributes:
         required: roles that a study must have, such as "sagittal_t2"; others may be missing.
         least_located: share of a locator's points that must be found where crops need them.
+        unseen: what is said of a unit of which no view shows anything: "leave_out" (nothing; a
+            finding tells) or "answer" (what networks say without evidence, for submissions that
+            must be complete).
         pictures: also keep pictures for people (about 1 MB a study).
     """
 
     required: tuple[str, ...] = ()
     least_located: float = Field(default=0.0, ge=0, le=1)
+    unseen: Literal["leave_out", "answer"] = "leave_out"
     pictures: bool = False
 
 
@@ -123,7 +129,11 @@ def grade_study(
         )
     arrays = {name: cuts for name, (cuts, _) in made.items()}
     predictions = join_final(bundle, _member_tables(bundle, study, arrays, fold))
-    findings += _empty_views(bundle, study, arrays)
+    unseen = _unseen(arrays)
+    findings += _empty_views(bundle, study, arrays, unseen)
+    if spec.unseen == "leave_out":
+        seen = ~pl.col("unit").is_in(list(unseen))
+        predictions = Predictions(predictions.frame.filter(seen))
     findings += range_findings(study, bundle.card.get("ranges", {}))
     crops = {name: cuts for name, (_, cuts) in made.items()}
     sites = [site for _, site in units]
@@ -219,16 +229,30 @@ def _member_tables(
     return tables
 
 
+def _unseen(arrays: Mapping[str, StudyCuts]) -> dict[str, str]:
+    """Return {unit: site} of the units of which no view shows anything."""
+    first = next(iter(arrays.values()))
+    shown = np.any([cuts.mask.any(axis=1) for cuts in arrays.values()], axis=0)
+    return {
+        unit: site or unit
+        for unit, site, there in zip(first.units, first.sites, shown, strict=True)
+        if not there
+    }
+
+
 def _empty_views(
-    bundle: Bundle, study: Study, arrays: Mapping[str, StudyCuts]
+    bundle: Bundle, study: Study, arrays: Mapping[str, StudyCuts], unseen: Mapping[str, str]
 ) -> tuple[Finding, ...]:
     """Say which views show nothing of which units."""
     findings = []
+    if unseen:
+        message = f"nothing was seen of {', '.join(unseen.values())}"
+        findings.append(Finding("unit_unseen", "note", message, study=study.id))
     for name, cuts in arrays.items():
         empty = [
             site or unit
             for unit, site, mask in zip(cuts.units, cuts.sites, cuts.mask, strict=True)
-            if not mask.any()
+            if not mask.any() and unit not in unseen
         ]
         if empty:
             roles = " or ".join(bundle.recipe.views[name].series)
