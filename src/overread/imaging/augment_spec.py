@@ -86,8 +86,8 @@ class AugmentSpec(Spec):
         gamma: the exponent is within 1 / (1 + gamma) and 1 + gamma.
         gamma_p: of gamma.
         invert_p: of light and dark exchanged.
-        curve_p: of a random tone curve (half of them nearly straight, a third not even rising), which
-            makes one contrast look like another, such as T1 like T2.
+        curve_p: of a random tone curve (not always a rising one), which makes one contrast look
+            like another, such as T1 like T2.
         blur_limit: greatest side of a blur kernel, px.
         noise: least and greatest standard deviation of the noise (0-1 scale).
         blur_p: of one of motion blur, median, Gaussian blur and noise.

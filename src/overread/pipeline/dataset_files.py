@@ -83,7 +83,7 @@ def points_frame(points: Mapping[str, Keypoints]) -> pl.DataFrame:
 
     Columns: study, name, x, y, z, confidence, source, fold, ends (six numbers, or null), turned.
     """
-    schema = {
+    schema: dict[str, Any] = {
         "study": pl.String,
         "name": pl.String,
         "x": pl.Float64,

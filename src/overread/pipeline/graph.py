@@ -38,10 +38,13 @@ __all__ = ["Graph", "build_graph", "dataset_settings"]
 
 # What a locator learns from does not change how it looks for points afterwards, and the reverse.
 ONLY_LEARNING = frozenset(
-    {"fit", "augment", "heat", "truth", "trust", "generations", "model", "learn", "absent"}
+    {
+        *("fit", "later", "augment", "heat", "truth", "trust"),
+        *("generations", "model", "learn", "absent", "repeat"),
+    }
 )
 ONLY_FINDING = frozenset({"decode", "chain", "flip", "take"})
-ONLY_TRAINING = frozenset({"fit", "augment", "heat", "model"})
+ONLY_TRAINING = frozenset({"fit", "augment", "heat", "model", "turned", "counted"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +205,7 @@ def _locator(
     fits: dict[int, Step] = {}
     found: Step | None = None
     for generation in range(spec.generations):
+        earlier = fits
         previous = {"previous": found} if found else {}
         drawn = Step(
             draw.STAGE,
@@ -211,7 +215,7 @@ def _locator(
             spec=spec,
         )
         fits = {
-            fold: _locator_fit(ground, name, (generation, fold), drawn)
+            fold: _locator_fit(ground, name, (generation, fold), drawn, earlier.get(fold))
             for fold in range(ground.recipe.folds.count)
         }
         found = Step(
@@ -239,9 +243,12 @@ def _drawing(ground: _Ground, name: str, generation: int) -> dict[str, Any]:
     return {**settings, "truth": _truth(ground.recipe, name)}
 
 
-def _locator_fit(ground: _Ground, name: str, which: tuple[int, int], drawn: Step) -> Step:
+def _locator_fit(
+    ground: _Ground, name: str, which: tuple[int, int], drawn: Step, earlier: Step | None
+) -> Step:
     generation, fold = which
     spec: LocatorSpec = ground.recipe.keypoints[name]
+    spec = spec.model_copy(update={"fit": spec.later}) if earlier and spec.later else spec
     learnt = {key: value for key, value in spec.identity().items() if key in ONLY_TRAINING}
     last = generation == spec.generations - 1
     return Step(
@@ -253,7 +260,12 @@ def _locator_fit(ground: _Ground, name: str, which: tuple[int, int], drawn: Step
             "fold": fold,
             "seed": ground.seed(fold, generation),
         },
-        {**ground.studies, "draw": drawn, "folds": ground.folds},
+        {
+            **ground.studies,
+            "draw": drawn,
+            "folds": ground.folds,
+            **({"earlier": earlier} if earlier else {}),
+        },
         spec=spec,
         totals={
             **_trained(fold, spec.fit.epochs),
@@ -356,11 +368,14 @@ def _score(ground: _Ground, predictors: Mapping[str, Step]) -> Step:
     return Step(
         score.STAGE,
         recipe.name_in_store,
-        {"scores": [_named("scoring", named) for named in recipe.scores]},
+        {
+            "scores": [_named("scoring", named) for named in recipe.scores],
+            **({"by": recipe.score_by} if recipe.score_by != "unit" else {}),
+        },
         {
             **ground.studies,
             "folds": ground.folds,
             **{f"predictor.{name}": step for name, step in predictors.items()},
         },
-        spec=(recipe.scores, ground.rubric),
+        spec=(recipe.scores, ground.rubric, recipe.score_by),
     )

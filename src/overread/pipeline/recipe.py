@@ -90,6 +90,8 @@ class Recipe(Spec):
         ensembles: {ensemble: how predictors are joined}.
         final: the predictor that counts.
         scores: how predictors are measured.
+        score_by: "unit", or "subject": what is said of one subject at one site is averaged before
+            it is measured, so that a disc which is shown by several images counts once.
         seed: of all training.
         max_broken: share of broken studies above which a run is refused; changes no result.
     """
@@ -106,6 +108,7 @@ class Recipe(Spec):
     ensembles: dict[str, Named] = Field(default_factory=dict)
     final: str
     scores: tuple[Named, ...]
+    score_by: Literal["unit", "subject"] = "unit"
     seed: int = 0
     max_broken: float = Field(default=0.1, ge=0, le=1)
 

@@ -7,6 +7,7 @@ labels and predictions only; knows no dataset and no network.
 from overread.scoring.evaluate import better, compare, evaluate, metric_name, unpredicted
 from overread.scoring.exam import Exam, Graded, Measure, Value, join
 from overread.scoring.floors import FLOORS, floor_predictions
+from overread.scoring.pooling import pool_labels, pool_predictions
 
 __all__ = [
     "FLOORS",
@@ -20,5 +21,7 @@ __all__ = [
     "floor_predictions",
     "join",
     "metric_name",
+    "pool_labels",
+    "pool_predictions",
     "unpredicted",
 ]

@@ -19,6 +19,7 @@ from overread.imaging.reading.colour import palette_to_rgb, to_rgb
 from overread.imaging.reading.enhanced import enhanced_rescales, has_groups
 from overread.imaging.reading.header import Header, read_header
 from overread.imaging.reading.layout import PixelLayout, layout_of
+from overread.imaging.reading.photos import IMAGE_SUFFIXES, read_image
 from overread.imaging.reading.rescale import Rescale, rescale_of
 from overread.imaging.reading.stored import stored_frames
 from overread.records import Stack, Volume
@@ -79,6 +80,8 @@ def decode(stack: Stack) -> Volume:
 
 
 def _decode_file(path: Path, indices: Sequence[int]) -> tuple[list[Pixels], bool]:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return [_plain(read_image(path))], False
     header = read_header(path)
     layout = layout_of(header)
     frames = stored_frames(header, layout, indices)
@@ -93,6 +96,13 @@ def _decode_file(path: Path, indices: Sequence[int]) -> tuple[list[Pixels], bool
     rescales = _rescales(header, indices)
     images = [_rescaled(f, r) for f, r in zip(frames, rescales, strict=True)]
     return images, all(rescale.hounsfield for rescale in rescales)
+
+
+def _plain(image: Pixels) -> Pixels:
+    """Return an image as grey where its colours are all grey."""
+    if image.ndim == 3 and (image == image[..., :1]).all():
+        return image[..., 0]
+    return image
 
 
 def _rescales(header: Header, indices: Sequence[int]) -> list[Rescale]:

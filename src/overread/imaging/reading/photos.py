@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["PhotoError", "read_image"]
+__all__ = ["IMAGE_SUFFIXES", "PhotoError", "read_image"]
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 
 GREY_16 = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I"})
 MOST_PIXELS = 2**28  # 268 megapixels; more is a bomb

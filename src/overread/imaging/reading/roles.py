@@ -25,6 +25,8 @@ WEIGHTINGS = ("t1", "t2", "pd", "flair", "dwi")
 ROLE_PLANE: Mapping[str, Plane] = MappingProxyType(
     {
         **{f"sagittal_{name}": "sagittal" for name in (*WEIGHTINGS, "ct")},
+        "sagittal_t2_space": "sagittal",
+        "sagittal_t2_space_masked": "sagittal",
         **{f"axial_{name}": "axial" for name in WEIGHTINGS},
         **{f"coronal_{name}": "coronal" for name in (*WEIGHTINGS, "ct")},
         "ct": "axial",

@@ -4,7 +4,7 @@ from functools import partial
 
 from overread.inference import LocatorSpec, locator_loss, locator_network
 from overread.learning import fit
-from overread.pipeline.networks import tidy
+from overread.pipeline.networks import load_network, tidy
 from overread.pipeline.stages.draw import load_examples, of_studies
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
@@ -20,8 +20,11 @@ def make(task: Task) -> None:
     folds = fold_of_studies(task.inputs["folds"], studies_of(task))
     examples = load_examples(task.inputs["draw"], spec)
     inside = {study for study, of in folds.items() if of == fold}
+    network = locator_network(spec, seed=seed)
+    if "earlier" in task.inputs:
+        network = load_network(network, task.inputs["earlier"])
     fit(
-        locator_network(spec, seed=seed),
+        network,
         of_studies(examples, set(folds) - inside),
         spec.fit,
         loss=partial(locator_loss, spec),

@@ -9,7 +9,7 @@ from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Stage, Task
 from overread.records import Predictions, Scores
-from overread.scoring import evaluate
+from overread.scoring import evaluate, pool_labels, pool_predictions
 
 __all__ = ["STAGE", "load_scores", "out_of_fold"]
 
@@ -18,11 +18,14 @@ SCORES = "scores.parquet"
 
 def make(task: Task) -> None:
     """Score the out-of-fold predictions of all members and ensembles."""
-    metrics, rubric = task.step.spec
+    metrics, rubric, by = task.step.spec
+    labels, predictions = studies_of(task).labels, out_of_fold(task)
+    if by == "subject":
+        labels, predictions = pool_labels(labels), pool_predictions(predictions)
     scores = evaluate(
         rubric,
-        studies_of(task).labels,
-        out_of_fold(task),
+        labels,
+        predictions,
         metrics,
         folds=load_folds(task.inputs["folds"]),
     )
