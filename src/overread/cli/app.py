@@ -57,7 +57,7 @@ def guarded(command: Command) -> Command:
     def call(*arguments: Any, **options: Any) -> Any:
         try:
             return command(*arguments, **options)
-        except typer.Exit:
+        except (typer.Exit, typer.BadParameter):
             raise
         except KeyboardInterrupt:
             typer.echo("overread: stopped; the same command goes on from here", err=True)

@@ -35,13 +35,15 @@ def grade(
 ) -> None:
     """Grade one study or every study in a folder. A study that is refused says why."""
     from overread.inference import Bundle
+    from overread.inference.grade import GradeSpec
     from overread.inference import grade as grade_studies
 
     if output is not None and output.suffix not in KINDS:
         raise typer.BadParameter(f'found "{output.suffix}", expected one of {", ".join(KINDS)}')
     loaded = Bundle.load(bundle, trusted=trusted or [])
+    spec = GradeSpec(pictures=output is not None and output.suffix == ".html")
     with showing() as on_progress:
-        grades = grade_studies(loaded, path, on_progress=on_progress)
+        grades = grade_studies(loaded, path, spec=spec, on_progress=on_progress)
     if output is not None:
         _write(grades, output)
     if json:

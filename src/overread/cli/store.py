@@ -40,8 +40,18 @@ def ls(*, store: StoreFolder = STORE, json: Json = False) -> None:
     if json:
         write_json(rows)
         return
-    columns = ("stage", "name", "key", "made", "seconds", "peak_memory_mb", "bytes", "broken")
-    table(columns, [[str(row[column]) for column in columns] for row in rows])
+    shown = [
+        (
+            f"{row['stage']}/{row['name']}",
+            row["key"],
+            row["made"][:16].replace("T", " "),
+            f"{row['seconds']:.1f}",
+            f"{row['bytes'] / 1e6:.1f}",
+            str(row["broken"] or ""),
+        )
+        for row in rows
+    ]
+    table(("step", "key", "made (UTC)", "s", "MB", "broken"), shown)
 
 
 def why(

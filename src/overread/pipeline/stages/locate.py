@@ -64,4 +64,4 @@ def load_located(entry: Path) -> Mapping[str, Keypoints]:
     return load_points(pl.read_parquet(entry / POINTS))
 
 
-STAGE = Stage("locate", 1, make)
+STAGE = Stage("locate", 2, make)

@@ -40,4 +40,4 @@ def studies_of(task: Task) -> Dataset:
     return load_dataset(task.inputs["read"], dataset_root(task))
 
 
-STAGE = Stage("read", 1, make)
+STAGE = Stage("read", 2, make)
