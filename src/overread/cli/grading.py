@@ -34,8 +34,7 @@ def grade(
     ] = None,
 ) -> None:
     """Grade one study or every study in a folder. A study that is refused says why."""
-    from overread.inference import Bundle
-    from overread.inference.grade import GradeSpec
+    from overread.inference import Bundle, GradeSpec
     from overread.inference import grade as grade_studies
 
     if output is not None and output.suffix not in KINDS:

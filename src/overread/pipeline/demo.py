@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from overread.datasets import Dataset
-from overread.inference import Bundle, Grades, grade
-from overread.inference.grade import GradeSpec
+from overread.inference import Bundle, Grades, GradeSpec, grade
 from overread.pipeline.bundling import make_bundle
 from overread.pipeline.dataset_files import load_dataset
 from overread.pipeline.driver import Ran, run, scores_json
