@@ -1,12 +1,14 @@
 """The header of a compressed frame: its own size, checked before a decoder sees it.
 
-Sources: JPEG ITU-T T.81 B.2.2, JPEG-LS ITU-T T.87 C.2.2, JPEG 2000 ITU-T T.800 A.5.1.
+Sources: RLE DICOM PS3.5 G.5; JPEG ITU-T T.81 B.2.2; JPEG-LS ITU-T T.87 C.2.2; JPEG 2000 ITU-T
+T.800 A.5.1.
 """
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
-__all__ = ["BitstreamError", "FrameSize", "frame_size"]
+__all__ = ["BitstreamError", "FrameSize", "frame_size", "rle_segments"]
 
 JPEG_START, JPEG_2000_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
 JP2_BOX = b"\x00\x00\x00\x0cjP  "
@@ -55,6 +57,23 @@ def frame_size(data: bytes) -> FrameSize:
     except struct.error as error:
         raise BitstreamError("the codestream ends inside its header") from error
     raise BitstreamError(f"no codestream: the frame begins with {data[:4].hex() or 'nothing'}")
+
+
+def rle_segments(data: bytes, expected: int) -> list[bytes]:
+    """Return the segments of an RLE frame, one for each byte of a pixel.
+
+    Raises:
+        BitstreamError: if their number or their offsets cannot be.
+    """
+    if len(data) < 64:
+        raise BitstreamError(f"an RLE frame of {len(data)} bytes; its header alone takes 64")
+    count, *offsets = struct.unpack_from("<16L", data)
+    if count != expected:
+        raise BitstreamError(f"{count} RLE segments where {expected} were expected")
+    edges = [*offsets[:count], len(data)]
+    if edges[0] < 64 or any(low >= high for low, high in pairwise(edges)):
+        raise BitstreamError("the offsets of the RLE segments do not ascend within the frame")
+    return [data[low:high] for low, high in pairwise(edges)]
 
 
 def _jpeg(data: bytes) -> FrameSize:
