@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from overread.imaging import WindowSpec, percentiles, stretch
-from overread.imaging.windows import window_limits
+from overread.imaging.windows import chain_percentiles, window_limits
 
 BOUNDS = st.tuples(st.floats(0, 49), st.floats(50, 100))
 
@@ -54,3 +54,14 @@ def test_refused_settings(settings, words) -> None:
     """Half a window, an empty one and falling percentiles are refused."""
     with pytest.raises(ValueError, match=words):
         WindowSpec(**settings)
+
+
+def test_a_window_along_the_chain_ignores_the_rest():
+    """Values far from the points do not count; without points nearby the whole slice does."""
+    pixels = np.full((60, 40), 9000, np.int16)
+    pixels[:, 15:26] = np.arange(60)[:, None]
+    places = np.array([[20.0, 10.0], [20.0, 20.0], [20.0, 30.0]])
+
+    assert chain_percentiles(pixels, places, (0, 100)) == (5, 35)
+    assert chain_percentiles(pixels, places + 500, (0, 100)) == (0, 9000)
+    assert chain_percentiles(pixels, places[:1], (0, 100)) == (0, 9000)

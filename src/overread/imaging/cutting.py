@@ -23,6 +23,7 @@ from overread.imaging.slices import (
     resample_slices,
 )
 from overread.imaging.views import Cut, ViewSpec
+from overread.imaging.windows import WindowSpec, chain_percentiles
 from overread.records import Frame, Keypoints, Planes, Series, Stack, Volume
 
 __all__ = ["cut"]
@@ -198,7 +199,7 @@ def _sampled(
     unique, back = np.unique(taken, return_inverse=True)
     planes = candidates.planes.take(unique)
     lattice, crop_planes = _lattice(view, planes, place)
-    sources = [_source(view, study, *candidates.volumes[index]) for index in unique]
+    sources = [_source(view, study, place, *candidates.volumes[index]) for index in unique]
     crops = sample(sources, lattice)
     mask = np.array([slot is not None for slot in slots])
     pixels = np.zeros((len(slots), *crops.shape[1:]), np.float16)
@@ -213,12 +214,24 @@ def _sampled(
     return Cut(pixels, mask, offsets, crop_planes, frames)
 
 
-def _source(view: ViewSpec, study: StudyPixels, volume: Volume, index: int) -> Source:
-    limits = tuple(
-        window.fixed or study.limits(volume, index, window.percentile) for window in view.windows
-    )
+def _source(view: ViewSpec, study: StudyPixels, place: Place, volume: Volume, index: int) -> Source:
+    limits = tuple(_limits(window, study, place, volume, index) for window in view.windows)
     rows, columns = volume.planes.size[index]
     return Source(volume.array[index], (int(rows), int(columns)), limits)
+
+
+def _limits(
+    window: WindowSpec, study: StudyPixels, place: Place, volume: Volume, index: int
+) -> tuple[float, float]:
+    if window.fixed is not None:
+        return window.fixed
+    if window.region == "slice" or not len(place.chain.names):
+        return study.limits(volume, index, window.percentile)
+    rows, columns = volume.planes.size[index]
+    pixels = np.asarray(volume.array[index, :rows, :columns])
+    points = place.chain.points
+    places, _ = volume.planes.to_pixels(np.full(len(points), index), points)
+    return chain_percentiles(pixels, places, window.percentile)
 
 
 def _lattice(view: ViewSpec, planes: Planes, place: Place) -> tuple[Lattice, Planes]:

@@ -3,7 +3,7 @@
 Each works on one slice at a time; geometry is not known here.
 """
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ class WindowSpec(Spec):
         percentile: of each slice, in percent; used when no centre is given.
         centre: of a fixed window, such as 40 HU.
         width: of a fixed window, such as 80 HU.
+        region: where percentiles are taken: of the whole "slice", or along the "chain" of the
+            locator's points, within the distance of neighbouring points. The second compares a
+            point with its neighbours, whatever the coil and the field of view.
 
     Example:
         >>> WindowSpec(centre=40, width=80).fixed
@@ -30,6 +33,7 @@ class WindowSpec(Spec):
     percentile: tuple[float, float] = (0.1, 99.9)
     centre: float | None = None
     width: float | None = Field(default=None, gt=0)
+    region: Literal["slice", "chain"] = "slice"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -76,6 +80,32 @@ def _counted(pixels: NDArray[np.generic], percentile: tuple[float, float]) -> tu
 def window_limits(pixels: NDArray[np.generic], window: WindowSpec) -> tuple[float, float]:
     """Return the values of a slice that become 0 and 1."""
     return window.fixed or percentiles(pixels, window.percentile)
+
+
+def chain_percentiles(
+    pixels: NDArray[np.generic],
+    places_px: NDArray[np.float64],
+    percentile: tuple[float, float],
+) -> tuple[float, float]:
+    """Return two percentiles of the pixels near a chain of points in a slice.
+
+    Near is a square around each point, half as high and wide as the distance of neighbouring
+    points; without such pixels the whole slice counts.
+
+    Args:
+        pixels: (rows, columns).
+        places_px: (n, 2) column and row of the points.
+        percentile: two, in percent.
+    """
+    steps = np.linalg.norm(np.diff(places_px, axis=0), axis=1)
+    if not len(steps):
+        return percentiles(pixels, percentile)
+    half = max(float(np.median(steps)) / 2, 1.0)
+    near = np.zeros(pixels.shape[:2], np.bool_)
+    for x, y in places_px:
+        rows = slice(max(round(y - half), 0), max(round(y + half) + 1, 0))
+        near[rows, max(round(x - half), 0) : max(round(x + half) + 1, 0)] = True
+    return percentiles(pixels[near] if near.any() else pixels, percentile)
 
 
 def stretch(pixels: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:

@@ -38,6 +38,8 @@ class LossSpec(Spec):
         distances: [predicted][true] factors of "hierarchical"; None = 2 where two grades lie
             between or beyond (normal against severe), else 1.
         smoothing: share of each label that is spread over all grades.
+        spread: standard deviation, in grades, by which labels of ordered targets are spread over
+            the neighbouring grades; 0 = not at all.
         level: factor on the term for the network's "level" head.
         slices: factor on the term for its "slices" heads.
         slice_class_weights: of the grades in that term; None = `class_weights`.
@@ -53,6 +55,7 @@ class LossSpec(Spec):
     overall: float = Field(1.0, ge=0)
     distances: tuple[tuple[float, ...], ...] | None = None
     smoothing: float = Field(0.0, ge=0, lt=1)
+    spread: float = Field(0.0, ge=0)
     level: float = Field(0.0, ge=0)
     slices: float = Field(0.0, ge=0)
     slice_class_weights: tuple[float, ...] | None = None
@@ -144,6 +147,10 @@ def _labels(spec: LossSpec, batch: Batch, target: Target, logits: Tensor) -> tup
     if given is not None:
         known = known * given.to(logits.device, torch.float32).nan_to_num()
     labels = labels * (known > 0).float().unsqueeze(-1)
+    if spec.spread and target.scale == "ordered":
+        grade = torch.arange(labels.shape[-1], device=labels.device, dtype=torch.float32)
+        shares = torch.exp(-((grade[:, None] - grade) / spec.spread).square() / 2)
+        labels = labels @ (shares / shares.sum(-1, keepdim=True))
     if spec.smoothing:
         spread = labels.sum(-1, keepdim=True) / labels.shape[-1]
         labels = (1 - spec.smoothing) * labels + spec.smoothing * spread

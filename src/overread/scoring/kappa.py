@@ -4,6 +4,7 @@ Higher is better; 0 is chance, 1 perfect. Undefined (null) where both are the sa
 Equals scikit-learn's `cohen_kappa_score`.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -35,10 +36,13 @@ class Spec(shelf.Spec):
     Attributes:
         weights: how much a confusion costs by the number of grades between: "quadratic", "linear"
             or "none" (every confusion the same; always so for nominal targets).
+        decide: the grade that is compared: the most probable, or the "expected" one, rounded (for
+            ordered targets), which costs less where confusions are weighted.
         by_site: also a value per site.
     """
 
     weights: Literal["none", "linear", "quadratic"] = "quadratic"
+    decide: Literal["mode", "expected"] = "mode"
     by_site: bool = True
 
 
@@ -52,9 +56,19 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
     """Return the kappas as functions of the weight of each subject."""
 
     def weigh(one: Graded) -> Weighed:
-        return _weigh(one, "none" if one.target.scale == "nominal" else spec.weights)
+        nominal = one.target.scale == "nominal"
+        if spec.decide == "expected" and not nominal:
+            one = _rounded(one)
+        return _weigh(one, "none" if nominal else spec.weights)
 
     return by_target(exam, weigh, by_site=spec.by_site)
+
+
+def _rounded(one: Graded) -> Graded:
+    """Return the predictions as certain of the expected grade, rounded (halves to even)."""
+    grades = len(one.target.grades)
+    expected = one.predicted @ np.arange(grades)
+    return replace(one, predicted=np.eye(grades)[np.rint(expected).astype(np.int64)])
 
 
 def _costs(grades: int, weights: str) -> Floats:

@@ -1,0 +1,15 @@
+"""How this process computes: numbers too small to matter are zero.
+
+Denormal numbers (below about 1e-38) make a step of a small network on a CPU up to twice as slow
+and change nothing that can be seen. The setting is per thread and inherited by threads that start
+later, so it is made when networks are first imported, before torch has threads of its own.
+"""
+
+import torch
+
+__all__ = ["flush_denormals"]
+
+
+def flush_denormals() -> bool:
+    """Treat denormal numbers as zero in this thread and its children; False if the CPU cannot."""
+    return bool(torch.set_flush_denormal(True))
