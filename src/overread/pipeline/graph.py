@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overread.inference import LocatorSpec, order_locators
+from overread.pipeline.closing import report_step, score_step
 from overread.pipeline.recipe import DatasetChoice, Recipe, rubric_of
 from overread.pipeline.recipe_checks import joined_by, joiner
 from overread.pipeline.stages import (
@@ -27,8 +28,6 @@ from overread.pipeline.stages import (
     points,
     predict,
     read,
-    report,
-    score,
 )
 from overread.pipeline.step import Step
 from overread.records import Rubric
@@ -142,20 +141,16 @@ def build_graph(recipe: Recipe, files: Mapping[str, Any] | None) -> Graph:
     fits = {name: _member_fits(ground, name, cuts) for name in recipe.members}
     predictors = {name: _member_predictions(ground, name, fits[name], cuts) for name in fits}
     _join(ground, predictors)
-    scored = _score(ground, predictors)
-    last = Step(
-        report.STAGE,
-        recipe.name_in_store,
-        {"final": recipe.final, "recipe": recipe.name},
-        {
-            "score": scored,
-            "folds": ground.folds,
-            **ground.studies,
-            **{f"points.{step.name}": step for step in errors},
-            **{f"predictor.{name}": step for name, step in predictors.items()},
-        },
-        spec=(recipe, ground.rubric),
-    )
+    base = {**ground.studies, "folds": ground.folds}
+    scored = score_step(recipe, ground.rubric, base, predictors)
+    shown = {
+        "score": scored,
+        **{f"points.{step.name}": step for step in errors},
+        **{f"view.{name}": step for name, step in cuts.items() if name in _seen(recipe)},
+        **{f"predictor.{name}": step for name, step in predictors.items()},
+        **_fitted("locate_fit", locator_fits),
+        **_fitted("fit", fits),
+    }
     return Graph(
         recipe=recipe,
         rubric=ground.rubric,
@@ -166,9 +161,21 @@ def build_graph(recipe: Recipe, files: Mapping[str, Any] | None) -> Graph:
         fits=fits,
         predictors=predictors,
         score=scored,
-        report=last,
+        report=report_step(recipe, ground.rubric, base, shown),
         extra=tuple(errors),
     )
+
+
+def _seen(recipe: Recipe) -> set[str]:
+    return {view for member in recipe.members.values() for view in member.views}
+
+
+def _fitted(kind: str, fits: Mapping[str, Mapping[int, Step]]) -> dict[str, Step]:
+    return {
+        f"{kind}.{name}.fold{fold}": step
+        for name, folds_of in fits.items()
+        for fold, step in folds_of.items()
+    }
 
 
 def _ground(recipe: Recipe, files: Mapping[str, Any] | None) -> _Ground:
@@ -361,21 +368,3 @@ def _join(ground: _Ground, predictors: dict[str, Step]) -> None:
             spec=(named, ground.rubric),
             totals={"ensembles": 1},
         )
-
-
-def _score(ground: _Ground, predictors: Mapping[str, Step]) -> Step:
-    recipe = ground.recipe
-    return Step(
-        score.STAGE,
-        recipe.name_in_store,
-        {
-            "scores": [_named("scoring", named) for named in recipe.scores],
-            **({"by": recipe.score_by} if recipe.score_by != "unit" else {}),
-        },
-        {
-            **ground.studies,
-            "folds": ground.folds,
-            **{f"predictor.{name}": step for name, step in predictors.items()},
-        },
-        spec=(recipe.scores, ground.rubric, recipe.score_by),
-    )

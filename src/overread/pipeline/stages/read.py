@@ -17,13 +17,28 @@ def make(task: Task) -> Outcome:
     root = dataset_root(task)
     dataset: Dataset = module.read(spec, root, on_progress=task.context.on_progress)
     save_dataset(task.folder, dataset, root)
+    broken = broken_studies(dataset)
+    return Outcome(broken, len(dataset.studies) + len(broken))
+
+
+def broken_studies(dataset: Dataset) -> dict[str, str]:
+    """Return {study: why} of studies of which nothing could be read.
+
+    A file that was refused before its study was known belongs to the study folder it lies in
+    ({study}/{series}/{file}).
+    """
     known = {study.id for study in dataset.studies}
-    broken = {
-        finding.study: f"{finding.code}: {finding.message}"
-        for finding in dataset.findings
-        if finding.severity == "refuse" and finding.study and finding.study not in known
-    }
-    return Outcome(broken, len(known) + len(broken))
+    broken: dict[str, str] = {}
+    for finding in dataset.findings:
+        study = finding.study or _folder_of(finding.file)
+        if finding.severity == "refuse" and study and study not in known:
+            broken.setdefault(study, f"{finding.code}: {finding.message}")
+    return broken
+
+
+def _folder_of(file: str | None) -> str | None:
+    parts = Path(file).parts if file else ()
+    return parts[-3] if len(parts) >= 3 else None
 
 
 def dataset_root(task: Task) -> Path:

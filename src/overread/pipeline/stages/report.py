@@ -1,20 +1,62 @@
-"""What people read in the end: the scores, the points, and a page."""
+"""What people read in the end: a page about the run, and its numbers as JSON."""
 
 import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from overread.pipeline.stages.score import load_scores
-from overread.pipeline.step import Stage, Task
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
-__all__ = ["STAGE"]
+from overread.inference import load_cuts
+from overread.learning import read_log
+from overread.pipeline.dataset_files import load_dataset
+from overread.pipeline.parts import part_folder
+from overread.pipeline.stages.score import load_scores, out_of_fold
+from overread.pipeline.step import Stage, Step, Task, in_order
+from overread.pipeline.store import Entry, now
+from overread.records import Labels
+from overread.reporting import Case, Curve, RunReport, run_page, worst_cases
+
+__all__ = ["PAGE", "STAGE"]
+
+PAGE = "page.html"
+LOG = "log.jsonl"
 
 
 def make(task: Task) -> None:
-    """Write summary.json."""
-    summary: dict[str, Any] = {
-        "recipe": task.step.settings["recipe"],
-        "final": task.step.settings["final"],
-        "scores": load_scores(task.inputs["score"]).frame.to_dicts(),
+    """Write page.html and summary.json."""
+    recipe, resolved, rubric = task.step.spec
+    dataset = load_dataset(task.inputs["read"], Path())
+    scores, predictions = load_scores(task.inputs["score"]), out_of_fold(task)
+    cases = worst_cases(rubric, dataset.labels, predictions, recipe.final)
+    forged = "forge" in task.inputs
+    report = RunReport(
+        title=recipe.name,
+        rubric=rubric,
+        final=recipe.final,
+        scores=scores,
+        labels=dataset.labels,
+        predictions=predictions,
+        about={name: str(text) for name, text in recipe.about.model_dump().items()},
+        recipe=resolved,
+        facts=_facts(task, dataset.labels, len(dataset.studies)),
+        curves=tuple(_curves(task)),
+        points=_points(task),
+        findings=dataset.findings,
+        timings=_timings(task),
+        cases=tuple(_pictured(task, dataset.labels, case) for case in cases),
+        notice="The studies are phantoms; the scores say nothing of patients." if forged else "",
+    )
+    (task.folder / PAGE).write_text(run_page(report), encoding="utf-8")
+    summary = {
+        "recipe": recipe.name,
+        "final": recipe.final,
+        "scores": scores.frame.to_dicts(),
         "points": {
             role.removeprefix("points."): json.loads((entry / "summary.json").read_text())
             for role, entry in task.inputs.items()
@@ -24,4 +66,85 @@ def make(task: Task) -> None:
     (task.folder / "summary.json").write_text(json.dumps(summary, indent=1))
 
 
-STAGE = Stage("report", 1, make)
+def _facts(task: Task, labels: Labels, studies: int) -> dict[str, str]:
+    known = labels.known().frame
+    return {
+        "studies": str(studies),
+        "subjects": str(known["subject"].n_unique()),
+        "graded answers": str(len(known)),
+        "set aside": str(len(task.broken)),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "made": now()[:16].replace("T", " ") + " UTC",
+        "run": task.step.key,
+    }
+
+
+def _curves(task: Task) -> Iterator[Curve]:
+    for role, entry in task.inputs.items():
+        kind, _, rest = role.partition(".")
+        if kind in {"fit", "locate_fit"} and (entry / LOG).is_file():
+            name, _, fold = rest.rpartition(".fold")
+            yield Curve(name, int(fold), read_log(entry))
+
+
+def _points(task: Task) -> pl.DataFrame | None:
+    tables = [
+        pl.read_parquet(entry / "errors.parquet").select(
+            pl.lit(role.removeprefix("points.")).alias("locator"), "point", "error_mm"
+        )
+        for role, entry in task.inputs.items()
+        if role.startswith("points.")
+    ]
+    return pl.concat(tables) if tables else None
+
+
+def _timings(task: Task) -> pl.DataFrame:
+    """Return a row for each step before this one that is in the store."""
+    root = task.folder.parents[1]
+    rows: list[dict[str, Any]] = []
+    for step in in_order(task.step.inputs.values()):
+        entry = _entry(root, step)
+        if entry is not None:
+            known = entry.manifest
+            rows.append(
+                {
+                    "stage": known.stage,
+                    "name": known.name,
+                    "seconds": known.wall_s,
+                    "peak_mb": known.peak_memory_mb,
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def _entry(root: Path, step: Step) -> Entry | None:
+    folder = root / step.stage.name / f"{step.name}-{step.key}"
+    return Entry(folder) if (folder / "manifest.json").is_file() else None
+
+
+def _pictured(task: Task, labels: Labels, case: Case) -> Case:
+    """Add the middle slice of each view to a case."""
+    rows = labels.frame.filter(pl.col("unit") == case.unit)
+    study = rows["study"][0]
+    images = []
+    for role, entry in task.inputs.items():
+        if role.startswith("view."):
+            cuts = load_cuts(part_folder(entry, study))
+            image = _middle(cuts.pixels, cuts.mask, cuts.units.index(case.unit))
+            if image is not None:
+                images.append((role.removeprefix("view."), image))
+    return replace(case, images=tuple(images))
+
+
+def _middle(
+    pixels: NDArray[np.float16], mask: NDArray[np.bool_], unit: int
+) -> NDArray[np.uint8] | None:
+    """Return the first channel of the middle present slice, or None without any."""
+    present = np.flatnonzero(mask[unit])
+    if not len(present):
+        return None
+    image = np.asarray(pixels[unit, present[len(present) // 2], 0], np.float32)
+    return np.asarray(np.clip(image * 255, 0, 255), np.uint8)
+
+
+STAGE = Stage("report", 2, make)
