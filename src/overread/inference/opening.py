@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from overread.imaging import StudyPixels, study_stacks
-from overread.imaging.reading import Progress, Reading, decode
+from overread.imaging.reading import DecodeError, Progress, Reading, decode
 from overread.records import Finding, Series, Stack, Study, Volume
 from overread.shelf import Named, settings_of
 
@@ -55,7 +55,8 @@ def decode_study(study: Study) -> tuple[StudyPixels, tuple[Finding, ...]]:
 
 
 def _broken(study: Study, series: Series, error: Exception) -> Finding:
-    message = f"series {series.id} of study {study.id} is left out: {error}"
+    why = error.why if isinstance(error, DecodeError) else error  # paths may hold names
+    message = f"series {series.id} of study {study.id} is left out: {why}"
     return Finding("decode_failed", "refuse", message, study=study.id, series=series.id)
 
 

@@ -8,12 +8,13 @@ from typing import Final
 
 from overread.records import Target
 
-__all__ = ["INK", "PREDICTORS", "grade_colours", "ink_on"]
+__all__ = ["INK", "NOMINAL", "ORDERED", "PREDICTORS", "grade_colours", "ink_on"]
 
 INK: Final = "#1d2733"
+INKS: Final = ("#ffffff", "#10161d")
 # Light blue to amber to dark red: luminance falls all the way, hues differ for all common kinds
 # of colour blindness.
-ORDERED: Final = ("#d5e6f3", "#f7dc8b", "#f0a04b", "#c8552b", "#7a1f1f")
+ORDERED: Final = ("#d5e6f3", "#f7dc8b", "#f0a04b", "#bd4a20", "#7a1f1f")
 # Okabe and Ito (2008), without black.
 NOMINAL: Final = (
     "#56b4e9",
@@ -41,14 +42,27 @@ def grade_colours(target: Target) -> tuple[str, ...]:
 
 
 def ink_on(colour: str) -> str:
-    """Return the colour of text that can be read on a colour.
+    """Return the colour of text with the best contrast on a colour.
 
     Example:
         >>> ink_on("#7a1f1f"), ink_on("#d5e6f3")
-        ('#ffffff', '#1d2733')
+        ('#ffffff', '#10161d')
     """
-    red, green, blue = _channels(colour)
-    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 140 else INK
+    return max(INKS, key=lambda ink: _contrast(ink, colour))
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21 (WCAG 2.1)."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    shares = (channel / 255 for channel in _channels(colour))
+    linear = [
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _between(stops: Sequence[str], share: float) -> str:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from overread.reporting.colours import INK, PREDICTORS, grade_colours, ink_on
+from overread.reporting.colours import INK, ORDERED, PREDICTORS, grade_colours
 from overread.reporting.run_report import Curve
 from overread.reporting.tallies import (
     Tally,
@@ -58,6 +58,8 @@ STYLE = {
     "svg.fonttype": "path",
     "svg.hashsalt": "overread",
 }
+# The lightest grade is too pale for a line on white.
+PALE_LINE = "#4f86b8"
 FLOOR_STYLES = ("--", ":", "-.")
 
 
@@ -230,7 +232,7 @@ def draw_reliability(tallies: Sequence[Tally]) -> bytes:
             curves = reliability(one)
             axes.plot([0, 1], [0, 1], color="#8a97a5", linewidth=1, linestyle="--")
             for curve, colour in zip(curves, grade_colours(one.target), strict=True):
-                shown = "#4f86b8" if ink_on(colour) == INK and colour == "#d5e6f3" else colour
+                shown = PALE_LINE if colour == ORDERED[0] else colour
                 axes.plot(
                     curve.said,
                     curve.seen,
