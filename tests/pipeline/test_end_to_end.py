@@ -1,5 +1,6 @@
 """A whole recipe on forged studies: files to scores, killed and resumed, bundled and graded."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,8 +17,18 @@ from fake_stages import ignore
 from tiny_runs import STUDIES, forge, mini, write_recipe
 
 from overread.inference import Bundle, grade_study
-from overread.pipeline import Ran, Store, graph_of, make_bundle, run, run_steps
+from overread.pipeline import (
+    Ran,
+    Store,
+    graph_of,
+    graphs_in_store,
+    make_bundle,
+    prune,
+    run,
+    run_steps,
+)
 from overread.pipeline.dataset_files import load_dataset, save_dataset
+from overread.pipeline.demo import DemoSpec, run_demo
 from overread.pipeline.stages.decode import load_pixels
 from overread.pipeline.stages.locate import load_located
 from overread.pipeline.stages.predict import load_predictions
@@ -173,3 +184,29 @@ def test_a_dataset_on_disk_reads_back_the_same(ran, data, tmp_path) -> None:
         for series, again in zip(one.series, other.series, strict=True):
             assert series.frames == again.frames
             assert np.allclose(series.planes.origin, again.planes.origin, atol=0)
+
+
+def test_prune_keeps_the_run_of_a_recipe_without_its_data(ran, tmp_path) -> None:
+    """The data's digest stands in the store, so the data need not be there."""
+    store = _store(ran)
+    kept = [goal for graph in graphs_in_store(ran.graph.recipe, store) for goal in graph.goals]
+
+    assert prune(store, kept, dry=True) == []
+    gone = {str(path.relative_to(store.root)) for path in prune(store, [], dry=True)}
+    assert gone == {entry.id for entry in store.entries()}
+
+
+def test_the_demo_ends_with_a_summary_and_a_page(tmp_path) -> None:
+    """Scores of studies that no network has seen, floors, distances, seconds; repeatable."""
+    path = write_recipe(tmp_path, forged=4)
+    spec = DemoSpec(recipe=str(path), studies=2, shown=1)
+    summary = run_demo(tmp_path / "demo", workers=1, listen=ignore, spec=spec)
+    again = run_demo(tmp_path / "demo", workers=1, listen=ignore, spec=spec)
+
+    for name in ("score", "terms", "floors", "keypoint_error_mm", "seconds", "peak_memory_mb"):
+        assert name in summary
+    assert {"discs", "canal"} == set(summary["keypoint_error_mm"])
+    assert summary["studies"] == {"trained": 4, "graded": 2, "refused": 0}
+    assert Path(summary["page"]).read_text().startswith("<!doctype html>")
+    assert json.loads((tmp_path / "demo" / "summary.json").read_text())["score"] == summary["score"]
+    assert (summary["score"], summary["terms"]) == (again["score"], again["terms"])

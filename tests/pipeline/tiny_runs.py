@@ -11,13 +11,16 @@ TINY = Path(__file__).parents[2] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
 STUDIES = 6
 
 
-def write_recipe(folder: Path) -> Path:
-    """Write the tiny recipe with small images and few steps, for given data.
+def write_recipe(folder: Path, *, forged: int | None = None) -> Path:
+    """Write the tiny recipe with small images and few steps, for given or for forged data.
 
     The first locator learns enough for slices to belong to levels; nothing else learns much.
     """
     recipe = yaml.safe_load(TINY.read_text())
-    del recipe["dataset"]["forge"]
+    if forged is None:
+        del recipe["dataset"]["forge"]
+    else:
+        recipe["dataset"]["forge"]["studies"] = forged
     for spec in (*recipe["keypoints"].values(), *recipe["views"].values()):
         spec["pixels"] = [32, 32]
     recipe["keypoints"]["discs"]["pixels"] = [64, 64]

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from overread.cli.options import Data, Json, StoreFolder, write_json
 from overread.cli.tables import table
-
-if TYPE_CHECKING:
-    from overread.pipeline import Step
 
 __all__ = ["COMMANDS"]
 
@@ -65,10 +62,11 @@ def why(
     json: Json = False,
 ) -> None:
     """Print which setting made a step new, against the nearest entry of the same name."""
-    from overread.pipeline import Store
+    from overread.pipeline import Store, find_recipe, graph_of, read_recipe
     from overread.pipeline import why as explain
 
-    planned = _goals([recipe], data, store) if recipe else []
+    graph = graph_of(read_recipe(find_recipe(recipe)), data, store) if recipe else None
+    planned = graph.goals if graph else ()
     title, found = explain(Store(store), step, planned)
     if json:
         rows = [{"step": d.step, "path": d.path, "old": d.old, "new": d.new} for d in found]
@@ -84,7 +82,6 @@ def prune(
     keep: Annotated[
         list[Path], typer.Option("--keep", help="Recipes whose steps stay; may be repeated.")
     ],
-    data: Data = None,
     store: StoreFolder = STORE,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     more: Annotated[
@@ -92,11 +89,16 @@ def prune(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Remove what no kept recipe reaches. What a running process works on stays."""
-    from overread.pipeline import Store
+    """Remove what no kept recipe reaches, for any data that the store has read.
+
+    What a running process works on stays.
+    """
+    from overread.pipeline import Store, graphs_in_store, read_recipe
     from overread.pipeline import prune as remove
 
-    kept = _goals([str(path) for path in (*keep, *(more or ()))], data, store)
+    recipes = [read_recipe(path) for path in (*keep, *(more or ()))]
+    graphs = [graph for recipe in recipes for graph in graphs_in_store(recipe, Store(store))]
+    kept = [goal for graph in graphs for goal in graph.goals]
     removed = [str(path) for path in remove(Store(store), kept, dry=dry)]
     if json:
         write_json({"removed": removed, "dry_run": dry})
@@ -120,13 +122,6 @@ def verify(*, store: StoreFolder = STORE, json: Json = False) -> None:
         typer.echo(f"{count} entries, {len(faults)} faults")
     if faults:
         raise typer.Exit(1)
-
-
-def _goals(recipes: list[str], data: Path | None, store: Path) -> "list[Step]":
-    from overread.pipeline import find_recipe, graph_of, read_recipe
-
-    graphs = [graph_of(read_recipe(find_recipe(name)), data, store) for name in recipes]
-    return [goal for graph in graphs for goal in graph.goals]
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"ls": ls, "why": why, "prune": prune, "verify": verify}

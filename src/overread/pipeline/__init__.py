@@ -3,7 +3,7 @@
 from overread.pipeline.bundling import bundle_recipe, make_bundle
 from overread.pipeline.driver import Ran, finished, run
 from overread.pipeline.graph import Graph, build_graph
-from overread.pipeline.plan import Plan, PlanError, PlannedStep, graph_of, plan
+from overread.pipeline.plan import Plan, PlanError, PlannedStep, graph_of, graphs_in_store, plan
 from overread.pipeline.recipe import (
     Recipe,
     RecipeError,
@@ -45,6 +45,7 @@ __all__ = [
     "find_recipe",
     "finished",
     "graph_of",
+    "graphs_in_store",
     "make_bundle",
     "plan",
     "prune",

@@ -4,14 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from overread.pipeline.graph import Graph, build_graph
+from overread.pipeline.graph import Graph, build_graph, dataset_settings
 from overread.pipeline.keys import digest_folder
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.run import missing_steps
 from overread.pipeline.step import Step, in_order
 from overread.pipeline.store import Store
 
-__all__ = ["Plan", "PlanError", "PlannedStep", "plan", "plan_graph"]
+__all__ = [
+    "Plan",
+    "PlanError",
+    "PlannedStep",
+    "graph_of",
+    "graphs_in_store",
+    "plan",
+    "plan_graph",
+]
 
 State = Literal["done", "begun", "to do", "not needed"]
 
@@ -113,6 +121,21 @@ def graph_of(recipe: Recipe, data: Path | None, store: Path) -> Graph:
     if data is not None and not data.is_dir():
         raise PlanError(f"--data {data}: found no such folder, expected the dataset's folder")
     return build_graph(recipe, None if data is None else digest_folder(data, skip=store))
+
+
+def graphs_in_store(recipe: Recipe, store: Store) -> list[Graph]:
+    """Return the steps of a recipe for every folder of data that the store has read for it.
+
+    The data itself need not be there: its digest stands in the manifest of the `read` entry.
+    """
+    graphs = [build_graph(recipe, None)] if recipe.dataset.forge is not None else []
+    wanted = dataset_settings(recipe.dataset)
+    for entry in store.entries():
+        if entry.folder.parent.name == "read" and not entry.unreadable:
+            settings = entry.manifest.settings
+            if settings.get("dataset") == wanted and "files" in settings:
+                graphs.append(build_graph(recipe, settings["files"]))
+    return graphs
 
 
 def plan_graph(graph: Graph, store: Store) -> Plan:

@@ -87,6 +87,14 @@ class Entry:
                 "remove the folder and run again"
             ) from error
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether the manifest is damaged."""
+        try:
+            return not self.manifest.key
+        except StoreError:
+            return True
+
     def faults(self, *, content: bool) -> list[str]:
         """Return what is wrong with the files, one line each; with `content` they are re-hashed."""
         try:

@@ -96,12 +96,7 @@ def why(store: Store, label: str, planned: Iterable[Step] = ()) -> tuple[str, li
 
 
 def _readable(store: Store) -> Iterator[Entry]:
-    for entry in store.entries():
-        try:
-            _ = entry.manifest
-        except StoreError:
-            continue
-        yield entry
+    return (entry for entry in store.entries() if not entry.unreadable)
 
 
 def _label(entry: Entry) -> str:
