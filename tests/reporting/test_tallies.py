@@ -98,7 +98,7 @@ def test_bins_hold_all_units_once():
     )
     (canal,) = tally(RUBRIC, truth, many, "final")
 
-    for curve in reliability(canal, bins=5):
+    for curve in reliability(canal, bins=5, least=4):
         assert int(curve.count.sum()) == len(canal) == 40
         assert len(curve.said) <= 5
         assert np.all(np.diff(curve.said) > 0)

@@ -4,6 +4,7 @@ They are drawn dark on white, and stand on a white ground in dark pages too.
 """
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -128,6 +129,7 @@ def _interval(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> No
         ha="center",
         color=INK,
         fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
     )
 
 
@@ -321,8 +323,10 @@ def draw_points(errors: pl.DataFrame) -> bytes:
 
 
 def _title(one: Tally) -> str:
+    """Return the name of a target in two lines at most."""
     words = one.target.title or one.target.name.replace("_", " ").capitalize()
-    return words if len(words) <= 34 else f"{words[:33]}…"
+    lines = textwrap.wrap(words, 28)
+    return "\n".join(lines if len(lines) <= 2 else [lines[0], f"{lines[1]}…"])
 
 
 def _grid(count: int) -> tuple[int, int]:

@@ -117,9 +117,16 @@ class Reliability:
     count: NDArray[np.int64]
 
 
-def reliability(one: Tally, *, bins: int = 10) -> list[Reliability]:
-    """Return a curve for each grade; bins hold about as many units each, ties together."""
+def reliability(one: Tally, *, bins: int = 10, least: int = 20) -> list[Reliability]:
+    """Return a curve for each grade; bins hold about as many units each, ties together.
+
+    Args:
+        one: truth beside answers.
+        bins: at most so many.
+        least: units that a bin holds, so that shares are not chance; fewer units, fewer bins.
+    """
     curves = []
+    bins = max(1, min(bins, len(one) // least))
     for index, grade in enumerate(one.target.grades):
         said, seen = one.answer[:, index], one.truth[:, index]
         edges = np.unique(np.quantile(said, np.linspace(0, 1, bins + 1)))
