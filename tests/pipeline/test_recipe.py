@@ -50,8 +50,8 @@ def test_another_model_in_a_member_stands_alone() -> None:
     ("old", "new", "line"),
     [
         (
-            "fit: {epochs: 12",
-            "fit: {epocs: 12",
+            "fit: {epochs: 18",
+            "fit: {epocs: 18",
             'keypoints.discs.fit.epocs: unknown key; did you mean "epochs"?',
         ),
         ("name: tiny", "nam: tiny", 'nam: unknown key; did you mean "name"?'),
@@ -76,7 +76,7 @@ def test_another_model_in_a_member_stands_alone() -> None:
             'scores[1].use: no "logloss" in scoring: did you mean "log_loss"?',
         ),
         (
-            "fit: {epochs: 12",
+            "fit: {epochs: 18",
             "fit: {epochs: many",
             'keypoints.discs.fit.epochs: found "many" (a word), expected a whole number',
         ),
@@ -184,7 +184,7 @@ def test_a_missing_file_is_told(tmp_path) -> None:
 
 def test_numbers_and_words_are_what_they_look_like(tmp_path) -> None:
     """`1e-4` is a number; `on` stays a word."""
-    text = TINY.read_text().replace("lr: 2.0e-3", "lr: 1e-4", 1)
+    text = TINY.read_text().replace("lr: 4.0e-3", "lr: 1e-4", 1)
     path = tmp_path / "r.yaml"
     path.write_text(text.replace("name: tiny lumbar two stage", "name: on"))
     recipe = read_recipe(path)
