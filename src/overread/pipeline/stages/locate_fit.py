@@ -22,7 +22,7 @@ def make(task: Task) -> None:
     inside = {study for study, of in folds.items() if of == fold}
     network = locator_network(spec, seed=seed)
     if "earlier" in task.inputs:
-        network = load_network(network, task.inputs["earlier"])
+        network = load_network(network, task.inputs["earlier"]).requires_grad_(True)
     fit(
         network,
         of_studies(examples, set(folds) - inside),
