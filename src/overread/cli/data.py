@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from overread.cli.tables import show_scores, table
 __all__ = ["COMMANDS"]
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset, such as rsna2024_lumbar.")]
+LONG_UID = 14
 SHORT = {"lumbar": "rsna2024_lumbar"}
 
 
@@ -31,14 +32,33 @@ def inspect(
     if json:
         write_json(reading.to_json())
         return
+    told = reading.to_json()
     rows = [
-        (study.id, one.id, one.role or "-", f"{one.role_confidence:.2f}", str(len(one.frames)))
-        for study in reading.studies
-        for one in study.series
+        (_end(study["study_uid"]), _end(one["series_uid"]), one["role"] or "-", *_stack(one, stack))
+        for study in told["studies"]
+        for one in study["series"]
+        for stack in one["stacks"]
     ]
-    table(("study", "series", "role", "sure", "images"), rows, title=str(folder))
+    columns = ("study", "series", "role", "sure", "slices", "mm apart", "mm a pixel", "tilt")
+    table(columns, rows, title=f"{folder}: a row a stack")
     findings = [(f.severity, f.code, f.study or "-", f.message) for f in reading.findings]
     table(("severity", "code", "study", "what"), findings, title="findings")
+
+
+def _end(uid: str) -> str:
+    """Return a UID, or its end, which is what tells it from others."""
+    return uid if len(uid) <= LONG_UID else f"..{uid[-LONG_UID:]}"
+
+
+def _stack(series: dict[str, Any], stack: dict[str, Any]) -> tuple[str, ...]:
+    spacing, pixel = stack["spacing_mm"], stack["pixel_spacing_mm"]
+    return (
+        f"{series['role_confidence']:.2f}",
+        str(stack["num_slices"]),
+        "-" if spacing is None else f"{spacing:.3f}",
+        "-" if pixel is None else " x ".join(f"{side:.3f}" for side in pixel),
+        "-" if stack["tilt_deg"] is None else f"{stack['tilt_deg']:.1f}",
+    )
 
 
 def forge(
