@@ -95,3 +95,15 @@ def test_uids_depend_on_words_alone():
     assert make_uid("a", 1) != make_uid("a", 2)
     assert make_uid("a", 1).startswith("2.25.")
     assert len(make_uid("a", 1)) <= 64
+
+
+def test_elements_are_in_ascending_order_and_of_even_length(small_study, tmp_path):
+    """A strict reader finds the tags in order, and a file that pydicom writes again unchanged."""
+    write_series(tmp_path, small_study, small_study.series[0])
+    path = tmp_path / "2.dcm"
+    header = dcmread(path)
+    tags = [element.tag for element in header]
+    header.save_as(tmp_path / "again.dcm", enforce_file_format=True)
+
+    assert sorted(tags) == tags
+    assert path.read_bytes() == (tmp_path / "again.dcm").read_bytes()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from overread.phantoms.drawing import Person, draw_person
-from overread.phantoms.scanner import Session, draw_session, expose
+from overread.phantoms.scanner import Session, draw_session, expose, gain
 from overread.phantoms.streams import stream
 
 _NUM_VISITS = 40
@@ -98,7 +98,8 @@ def test_noise_in_air_is_rician(visits):
     _, session = visits[0]
     protocol, plane = session.axial_t2, session.axial_planes[0]
     air = np.zeros(plane.shape, np.float32)
-    stored = expose(np.random.default_rng(0), session, protocol, plane, air)
+    bright = gain(session, plane, banded=False)
+    stored = expose(np.random.default_rng(0), session, protocol, bright, air)
     wanted = protocol.noise * protocol.scale * np.sqrt(np.pi / 2)
 
     assert stored.dtype == np.uint16
@@ -110,6 +111,17 @@ def test_shading_brightens_the_back(visits):
     for _, session in visits[:5]:
         plane = session.axial_planes[0]
         tissue = np.full(plane.shape, 0.5, np.float32)
-        stored = expose(np.random.default_rng(0), session, session.axial_t2, plane, tissue)
+        bright = gain(session, plane, banded=False)
+        stored = expose(np.random.default_rng(0), session, session.axial_t2, bright, tissue)
 
         assert stored[-20:].mean() > stored[:20].mean()
+
+
+def test_the_band_darkens_what_lies_in_front_of_the_spine(visits):
+    """Where a session has a saturation band, the front loses signal and the canal keeps it."""
+    session = next(session for _, session in visits if session.band_mm is not None)
+    plane = session.sagittal_planes[0]
+    share = gain(session, plane, banded=True) / gain(session, plane, banded=False)
+
+    assert share[:, 0].max() < 0.3
+    assert share[:, -1].min() > 0.95

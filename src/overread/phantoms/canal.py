@@ -67,6 +67,14 @@ class _Place:
     entry: F32
 
 
+def _frames(spine: Spine) -> tuple[F64, F64]:
+    """Return centres (n, 3) and axes (n, 3, 3) of discs and bodies in turn, head to feet."""
+    frames = [spine.discs[0].frame]
+    for vertebra, disc in zip(spine.vertebrae, spine.discs[1:], strict=True):
+        frames += [vertebra.frame, disc.frame]
+    return np.array([one.centre for one in frames]), np.array([one.axes for one in frames])
+
+
 def _running(canvas: Canvas, spine: Spine, window: Window, step: int = 4) -> _Along:
     """Interpolate local coordinates between the planes of discs and bodies.
 
@@ -75,22 +83,25 @@ def _running(canvas: Canvas, spine: Spine, window: Window, step: int = 4) -> _Al
     rows, up_rows = coarse_steps(window[0].stop - window[0].start, step)
     columns, up_columns = coarse_steps(window[1].stop - window[1].start, step)
     plane = canvas.plane
-    across = (window[1].start + columns)[None, :, None] * plane.along_row * plane.spacing[1]
-    down = (window[0].start + rows)[:, None, None] * plane.along_column * plane.spacing[0]
-    points = plane.origin + across + down
-    frames = [spine.discs[0].frame]
-    for vertebra, disc in zip(spine.vertebrae, spine.discs[1:], strict=True):
-        frames += [vertebra.frame, disc.frame]
-    local = np.stack([(points - frame.centre) @ frame.axes.T for frame in frames])
-    above = local[..., 2]
-    knot = np.clip((np.cumprod(above < 0, axis=0)).sum(0) - 1, 0, len(frames) - 2)[None]
-    upper = np.take_along_axis(above, knot, 0)[0]
-    lower = np.take_along_axis(above, knot + 1, 0)[0]
+    across = (window[1].start + columns) * plane.spacing[1]
+    down = (window[0].start + rows) * plane.spacing[0]
+    centres, axes = _frames(spine)
+    # Local coordinates are start + per_row * down + per_column * across, (frames, 3) each.
+    start = np.einsum("fij,fj->fi", axes, plane.origin - centres)
+    per_row, per_column = axes @ plane.along_column, axes @ plane.along_row
+    above = (start[:, 2, None] + per_row[:, 2, None] * down)[:, :, None]
+    above = above + (per_column[:, 2, None] * across)[:, None, :]
+    # The first frame that a point is not below ends its stretch.
+    below = np.logical_and.accumulate(above < 0, axis=0)
+    knot = np.clip(below.sum(0) - 1, 0, len(axes) - 2)
+    upper, lower = (np.take_along_axis(above, knot[None] + i, 0)[0] for i in (0, 1))
     share = np.clip(-upper / np.maximum(lower - upper, 1e-3), -0.5, 1.5)
-    fields = [FIRST_DISC + (knot[0] + share) / 2]
+    fields = [FIRST_DISC + (knot + share) / 2]
     for axis in (0, 1):
-        first = np.take_along_axis(local[..., axis], knot, 0)[0]
-        second = np.take_along_axis(local[..., axis], knot + 1, 0)[0]
+        first, second = (
+            start[at, axis] + per_row[at, axis] * down[:, None] + per_column[at, axis] * across
+            for at in (knot, knot + 1)
+        )
         fields.append(np.where(lower - upper > 2, first + share * (second - first), _FAR_MM))
     level, left, back = (up_rows @ field.astype(np.float32) @ up_columns.T for field in fields)
     return _Along(left, back, level)
@@ -201,9 +212,17 @@ def _paint_sac(canvas: Canvas, window: Window, along: _Place, sac_half: F64, roo
     within = cover((1 - cord) * 4 * tip, canvas.soft_mm) * shown[here] * (tip > 0.05)
     canvas.paint(inner, within, "cord")
     below = np.clip((level - np.float32(roots.cord_end)) * 3 + 0.6, 0, 1) * shown[here]
+    below *= np.float32(0.8)
+    wave = level * np.float32(2.1)
+    sine, cosine = 0.05 * np.sin(wave), 0.05 * np.cos(wave)
+    free = np.ones_like(below)  # share that no root covers
     for (x, y), phase in zip(roots.place, roots.phase, strict=True):
-        sway = 0.05 * np.sin(level * np.float32(2.1) + np.float32(phase))
+        sway = sine * np.float32(np.cos(phase)) + cosine * np.float32(np.sin(phase))
         dx, dy = (across - np.float32(x) - sway) * wide, (through - np.float32(y) - sway) * deep
-        dot = cover(np.float32(0.65) - np.sqrt(dx * dx + dy * dy), canvas.soft_mm)
+        dx *= dx
+        dy *= dy
+        dx += dy
+        dot = cover(np.float32(0.65) - np.sqrt(dx, out=dx), canvas.soft_mm)
         dot *= below
-        canvas.paint(inner, dot * np.float32(0.8), "root")
+        free *= 1 - dot
+    canvas.paint(inner, 1 - free, "root")

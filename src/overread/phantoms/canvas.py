@@ -41,10 +41,9 @@ class Canvas:
         for contrast, image in zip(self.contrasts, self.images, strict=True):
             bright = np.float32(BRIGHTNESS[contrast][tissue])
             target = image[window]
-            if texture is None:
-                target += coverage * (bright - target)
-            else:
-                target += coverage * (bright * texture - target)
+            step = bright - target if texture is None else bright * texture - target
+            step *= coverage
+            target += step
 
     def blend(self, window: Window, coverage: F32, shares: dict[str, float]) -> None:
         """Lay a mixture of tissues over a window; `shares` are weights by tissue."""
@@ -52,4 +51,6 @@ class Canvas:
             table = BRIGHTNESS[contrast]
             bright = np.float32(sum(table[name] * share for name, share in shares.items()))
             target = image[window]
-            target += coverage * (bright - target)
+            step = bright - target
+            step *= coverage
+            target += step

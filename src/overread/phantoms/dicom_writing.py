@@ -4,11 +4,16 @@ UIDs are hashes under 2.25, and no date of today enters.
 It knows nothing about what the images show.
 """
 
+import struct
+from collections.abc import Iterable
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element
 from pydicom.uid import MRImageStorage
 
 from overread.phantoms.dicom_pixels import store_pixels
@@ -27,7 +32,7 @@ def write_series(folder: Path, study: ForgedStudy, series: ForgedSeries) -> None
     """Write every slice of a series as `{instance}.dcm`."""
     folder.mkdir(parents=True, exist_ok=True)
     number = study.series.index(series) + 1
-    header = _series_header(study, series, number)
+    header = _encoded(_series_header(study, series, number))
     for image in series.slices:
         _write_slice(folder / f"{image.instance}.dcm", study, series, image, header)
     if series.stray_file:
@@ -99,36 +104,101 @@ def _decimal(value: float) -> str:
     return "0" if text in {"-0", ""} else text
 
 
+def _decimals(values: Iterable[float]) -> str:
+    return "\\".join(_decimal(float(value)) for value in values)
+
+
+def _encoded(header: Dataset) -> list[tuple[int, bytes]]:
+    """Return (tag, bytes) of each element: what all slices of a series share is encoded once."""
+    found = []
+    for element in header:
+        stream = DicomBytesIO()
+        stream.is_little_endian, stream.is_implicit_VR = True, False
+        write_data_element(stream, element)
+        found.append((int(element.tag), stream.getvalue()))
+    return found
+
+
+def _element(tag: int, vr: str, value: str | int) -> tuple[int, bytes]:
+    """Encode one element with a short length (PS3.5 7.1.2): text, or a 16 bit number."""
+    if isinstance(value, int):
+        data = value.to_bytes(2, "little")
+    else:
+        data = value.encode("ascii")
+        data += (b"\0" if vr == "UI" else b" ") * (len(data) % 2)
+    head = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode("ascii"), len(data))
+    return tag, head + data
+
+
+def _file_meta(uid: str, transfer_syntax: str) -> bytes:
+    """Return preamble and file meta information (PS3.10 7.1)."""
+    elements = (
+        (0x0002_0001, b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\x01"),
+        _element(0x0002_0002, "UI", MRImageStorage),
+        _element(0x0002_0003, "UI", uid),
+        _element(0x0002_0010, "UI", transfer_syntax),
+        _element(0x0002_0012, "UI", _IMPLEMENTATION),
+        _element(0x0002_0013, "SH", "OVERREAD"),
+    )
+    body = b"".join(data for _, data in elements)
+    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(body))
+    return b"\0" * 128 + b"DICM" + length + body
+
+
+def _plane_elements(image: ForgedSlice) -> list[tuple[int, bytes]]:
+    plane = image.plane
+    orientation = (*plane.along_row, *plane.along_column)
+    rows, columns = image.pixels.shape
+    return [
+        _element(0x0020_0032, "DS", _decimals(plane.origin)),
+        _element(0x0020_0037, "DS", _decimals(orientation)),
+        _element(0x0020_1041, "DS", _decimal(float(plane.origin @ plane.normal))),
+        _element(0x0028_0010, "US", rows),
+        _element(0x0028_0011, "US", columns),
+        _element(0x0028_0030, "DS", _decimals(plane.spacing)),
+    ]
+
+
+def _look_elements(image: ForgedSlice, *, rescale: bool) -> list[tuple[int, bytes]]:
+    """Return the display window, and the rescaling where the vendor writes one."""
+    ranked = np.sort(image.pixels[::4, ::4], axis=None)
+    low, high = (int(ranked[round(share * (len(ranked) - 1))]) for share in (0.01, 0.99))
+    window = [
+        _element(0x0028_1050, "DS", _decimal(round((low + high) / 2))),
+        _element(0x0028_1051, "DS", _decimal(max(2, high - low))),
+    ]
+    if not rescale:
+        return window
+    return [
+        *window,
+        _element(0x0028_1052, "DS", "0"),
+        _element(0x0028_1053, "DS", "1"),
+        _element(0x0028_1054, "LO", "normalized"),
+    ]
+
+
 def _write_slice(
-    path: Path, study: ForgedStudy, series: ForgedSeries, image: ForgedSlice, header: Dataset
+    path: Path,
+    study: ForgedStudy,
+    series: ForgedSeries,
+    image: ForgedSlice,
+    header: list[tuple[int, bytes]],
 ) -> None:
     who = (study.seed, study.index, study.mirrored, series.series_id, image.key, image.instance)
     uid = make_uid("image", *who)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = MRImageStorage
-    meta.MediaStorageSOPInstanceUID = uid
-    meta.TransferSyntaxUID = series.transfer_syntax
-    meta.ImplementationClassUID = _IMPLEMENTATION
-    meta.ImplementationVersionName = "OVERREAD"
-    dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.update(header)
-    plane = image.plane
-    kind = ["ORIGINAL", "PRIMARY", "LOCALIZER" if image.localizer else "M", "SE"]
-    dataset.ImageType = kind
-    dataset.SOPInstanceUID = uid
     named = image.instance if image.header_instance is None else image.header_instance
-    dataset.InstanceNumber = named
-    dataset.ImagePositionPatient = [_decimal(float(v)) for v in plane.origin]
-    dataset.ImageOrientationPatient = [
-        _decimal(float(v)) for v in (*plane.along_row, *plane.along_column)
+    kind = "LOCALIZER" if image.localizer else "M"
+    pixels = Dataset()
+    store_pixels(pixels, image.pixels, series.transfer_syntax)
+    elements = [
+        *header,
+        _element(0x0008_0008, "CS", f"ORIGINAL\\PRIMARY\\{kind}\\SE"),
+        _element(0x0008_0018, "UI", uid),
+        _element(0x0020_0013, "IS", str(named)),
+        *_plane_elements(image),
+        *_look_elements(image, rescale=study.vendor.rescale),
+        *_encoded(pixels),
     ]
-    dataset.SliceLocation = _decimal(float(plane.origin @ plane.normal))
-    dataset.PixelSpacing = [_decimal(v) for v in plane.spacing]
-    dataset.Rows, dataset.Columns = image.pixels.shape
-    low, high = (float(v) for v in np.percentile(image.pixels[::4, ::4], (1, 99)))
-    dataset.WindowCenter = _decimal(round((low + high) / 2))
-    dataset.WindowWidth = _decimal(max(2, round(high - low)))
-    if study.vendor.rescale:
-        dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "normalized"
-    store_pixels(dataset, image.pixels, series.transfer_syntax)
-    dataset.save_as(path, enforce_file_format=True)
+    # The standard wants ascending tags.
+    body = b"".join(data for _, data in sorted(elements, key=itemgetter(0)))
+    path.write_bytes(_file_meta(uid, series.transfer_syntax) + body)

@@ -11,7 +11,7 @@ from overread.phantoms.canvas import Canvas
 from overread.phantoms.foramina import paint_foramina
 from overread.phantoms.forged_study import ForgedSeries, ForgedSlice, ForgedStudy, LabelledPoint
 from overread.phantoms.sampling import F64, SlicePlane
-from overread.phantoms.scanner import Protocol, Session, draw_session, expose
+from overread.phantoms.scanner import Protocol, Session, draw_session, expose, gain
 from overread.phantoms.severity import LEVELS, Severity, draw_severity
 from overread.phantoms.streams import number_of, stream
 from overread.phantoms.tissue import Contrast
@@ -84,17 +84,19 @@ def _expose_all(
     t1, t2, axial = session.sagittal_t1, session.sagittal_t2, session.axial_t2
     stacks: dict[str, list[ForgedSlice]] = {t1.role: [], t2.role: [], axial.role: []}
 
-    def shoot(protocol: Protocol, plane: SlicePlane, canvas: Canvas, image: int) -> None:
-        pixels = expose(rng, session, protocol, plane, canvas.images[image])
-        number = len(stacks[protocol.role]) + 1
-        stacks[protocol.role].append(ForgedSlice(number, number, plane, pixels))
+    def shoot(plane: SlicePlane, protocols: tuple[Protocol, ...]) -> None:
+        """Paint one plane once, and expose it under every protocol."""
+        canvas = paint_person(person, plane, tuple(protocol.contrast for protocol in protocols))
+        bright = gain(session, plane, banded=axial not in protocols)
+        for protocol, tissue in zip(protocols, canvas.images, strict=True):
+            number = len(stacks[protocol.role]) + 1
+            pixels = expose(rng, session, protocol, bright, tissue)
+            stacks[protocol.role].append(ForgedSlice(number, number, plane, pixels))
 
     for plane in session.sagittal_planes:
-        canvas = paint_person(person, plane, (t1.contrast, t2.contrast))
-        shoot(t1, plane, canvas, 0)
-        shoot(t2, plane, canvas, 1)
+        shoot(plane, (t1, t2))
     for plane in session.axial_planes:
-        shoot(axial, plane, paint_person(person, plane, (axial.contrast,)), 0)
+        shoot(plane, (axial,))
     return tuple(
         ForgedSeries(number_of(seed, index, i), protocol, tuple(stacks[protocol.role]))
         for i, protocol in enumerate((t1, t2, axial))

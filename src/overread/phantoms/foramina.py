@@ -30,8 +30,11 @@ def _paint_foramen(canvas: Canvas, spine: Spine, level: int, side: int, size: fl
     y += 0.35 * np.clip(x - 2, 0, 20)  # outside it turns forwards
     # A keyhole: wide above, slit below. It starts at the canal and opens into fat outside.
     deep = 5.4 * spine.size * (0.80 + 0.32 * np.tanh((z + 3) * np.float32(0.3)))
-    inwards = np.clip(-x / np.float32(7.5 * spine.size), 0, 2) ** 4
-    outwards = np.clip(x / np.float32(17.0 * spine.size), 0, 2) ** 3
+    inwards = np.clip(x * np.float32(-1 / (7.5 * spine.size)), 0, 2)
+    inwards *= inwards
+    inwards *= inwards
+    outwards = np.clip(x * np.float32(1 / (17.0 * spine.size)), 0, 2)
+    outwards *= outwards * outwards
     radius = rounded(y / deep, z / np.float32(11.0 * spine.size), square=1.6) + inwards
     walls = cover((1 - radius) * 5 + np.float32(0.6), canvas.soft_mm) * cover(8 - x, 3.0)
     canvas.blend(window, walls, {"annulus": 0.7, "bone": 0.3})

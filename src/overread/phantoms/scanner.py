@@ -14,6 +14,7 @@ from overread.phantoms.sampling import F32, F64, SlicePlane, Texture, draw_textu
 from overread.phantoms.tissue import Contrast
 
 U16 = NDArray[np.uint16]
+_NOISE_LAG = 41  # rows between the two uses of one draw of noise
 
 
 @dataclass(frozen=True)
@@ -338,23 +339,52 @@ def _stack_planes(
     return tuple(planes), tuple(levels)
 
 
-def expose(
-    rng: np.random.Generator, session: Session, protocol: Protocol, plane: SlicePlane, tissue: F32
-) -> U16:
-    """Turn painted tissue (rows, columns) into stored values: shading, scale, Rician noise."""
-    window = plane.whole()
+def gain(session: Session, plane: SlicePlane, *, banded: bool) -> F32:
+    """Return how bright a slice is in each pixel: coil shading, and the band if there is one."""
     rows = np.arange(plane.shape[0])[:, None] * plane.spacing[0] * plane.along_column[1]
     columns = np.arange(plane.shape[1])[None, :] * plane.spacing[1] * plane.along_row[1]
-    behind = (plane.origin[1] + rows + columns).astype(np.float32)
-    shading = session.shading_depth * session.shading.on(plane, window)
-    shading += (behind - 20) * np.float32(1 / session.coil_mm)
-    signal = tissue * np.exp(shading, out=shading)
-    if session.band_mm is not None and protocol.role != "Axial T2":
-        signal *= 0.12 + 0.88 / (1 + np.exp(-(behind + session.band_mm) / 3.0))
-    noise = rng.standard_normal((2, *plane.shape), dtype=np.float32) * np.float32(protocol.noise)
-    signal += noise[0]
-    magnitude = np.sqrt(signal * signal + noise[1] * noise[1])
+    behind = (plane.origin[1] + rows).astype(np.float32) + columns.astype(np.float32)
+    bright = session.shading.on(plane, plane.whole())
+    bright *= np.float32(session.shading_depth)
+    bright += (behind - np.float32(20)) * np.float32(1 / session.coil_mm)
+    np.exp(bright, out=bright)
+    if banded and session.band_mm is not None:
+        behind += np.float32(session.band_mm)
+        behind *= np.float32(-1 / 3.0)
+        open_share = np.exp(behind, out=behind)
+        open_share += 1
+        bright *= np.float32(0.12) + np.float32(0.88) / open_share
+    return bright
+
+
+def expose(
+    rng: np.random.Generator, session: Session, protocol: Protocol, bright: F32, tissue: F32
+) -> U16:
+    """Turn painted tissue (rows, columns) into stored values: gain, scale, Rician noise.
+
+    Args:
+        rng: of the noise.
+        session: names the vendor.
+        protocol: of the series.
+        bright: (rows, columns) the slice's `gain`.
+        tissue: (rows, columns) painted brightness.
+
+    Returns:
+        (rows, columns) stored values.
+    """
+    rows, columns = tissue.shape
+    # Real and imaginary noise are one field, far apart: half the draws, independent in each pixel.
+    noise = rng.standard_normal((rows + _NOISE_LAG, columns), dtype=np.float32)
+    noise *= np.float32(protocol.noise * protocol.scale)
+    stored = tissue * bright
+    stored *= np.float32(protocol.scale)
+    stored += noise[:rows]
+    stored *= stored
+    noise *= noise
+    stored += noise[_NOISE_LAG:]
+    np.sqrt(stored, out=stored)
+    stored += np.float32(0.5)  # rounds
     highest = 2 ** min(session.vendor.bits_stored, 15) - 1
-    stored = np.clip(magnitude * np.float32(protocol.scale), 0, highest)
-    pixels: U16 = np.rint(stored).astype(np.uint16)
+    np.minimum(stored, np.float32(highest), out=stored)
+    pixels: U16 = stored.astype(np.uint16)
     return pixels

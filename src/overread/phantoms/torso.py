@@ -19,6 +19,7 @@ from overread.phantoms.sampling import (
     cover,
     draw_texture,
     rounded,
+    shifted,
 )
 
 
@@ -109,10 +110,11 @@ def paint_torso(canvas: Canvas, torso: Torso) -> None:
     wall = depth - np.float32(torso.fat) * np.where(behind, np.float32(1.0), np.float32(0.8))
     place = _Place(window, left, back, up, wall)
     rear = back > -18
-    for paint, where in ((_paint_abdomen, ~rear | (left > 75)), (_paint_muscles, rear)):
-        part = bounds(where & (wall > -3))
+    flank = (back < 18) & (np.abs(left) > 75)
+    for paint, where in ((_paint_abdomen, ~rear | flank), (_paint_muscles, rear)):
+        part = place.within(where & (wall > -3))
         if part is not None:
-            paint(canvas, torso, place.cut(part))
+            paint(canvas, torso, part)
     _paint_vessels(canvas, place)
 
 
@@ -126,10 +128,13 @@ class _Place:
     up: F32
     wall: F32
 
-    def cut(self, part: Window) -> "_Place":
-        """Return a part of it."""
+    def within(self, mask: F32) -> "_Place | None":
+        """Return the smallest part that holds all true pixels of a mask, None if there are none."""
+        part = bounds(mask)
+        if part is None:
+            return None
         fields = (field[part] for field in (self.left, self.back, self.up, self.wall))
-        return _Place(part, *fields)
+        return _Place(shifted(part, self.window), *fields)
 
 
 def _paint_abdomen(canvas: Canvas, torso: Torso, place: _Place) -> None:
@@ -153,27 +158,49 @@ def _paint_abdomen(canvas: Canvas, torso: Torso, place: _Place) -> None:
 
 
 def _paint_muscles(canvas: Canvas, torso: Torso, place: _Place) -> None:
-    window, soft = place.window, canvas.soft_mm
-    left, back, wall = place.left, place.back, place.wall
-    streaks = canvas.texture(torso.streaks, window)
-    apart = np.abs(left)
+    """Paint each muscle on the smallest window that can hold it."""
+    apart, back = np.abs(place.left), place.back
+    front = back < 34
+    psoas = place.within((apart > 16) & (apart < 64) & front)
+    if psoas is not None:
+        _paint_psoas(canvas, torso, psoas)
+    quadratus = place.within((apart > 42) & (apart < 78) & front & (back > 6))
+    if quadratus is not None:
+        _paint_quadratus(canvas, torso, quadratus)
+    behind = (back > 12) & (place.wall > -3)
+    rear = place.within(behind & (apart < 78))
+    if rear is not None:
+        _paint_back_muscles(canvas, torso, rear)
+    middle = place.within(behind & (apart < 10))
+    if middle is not None:
+        _paint_midline(canvas, torso, middle)
+    if rear is not None:
+        _paint_fascia(canvas, rear)
+
+
+def _paint_psoas(canvas: Canvas, torso: Torso, place: _Place) -> None:
     low = np.clip((45 - place.up) / 120, 0, 1)
-    psoas = rounded(
-        (apart - 29 - 10 * low) / (9 + 11 * low), (back - 5) / (12 + 8 * low), square=2.0
-    )
-    canvas.paint(window, cover((1 - psoas) * 10, soft), "muscle", texture=1 + 0.08 * streaks)
-    quadratus = rounded((apart - 60) / 15, (back - 20 - 0.12 * (60 - apart)) / 8.5, square=2.0)
-    flank = cover((1 - quadratus) * 8, soft) * cover(wall - 1, soft)
-    canvas.paint(window, flank, "muscle", texture=1 + 0.08 * streaks)
-    _paint_back_muscles(canvas, torso, place, apart, streaks)
+    across = (np.abs(place.left) - 29 - 10 * low) / (9 + 11 * low)
+    radius = rounded(across, (place.back - 5) / (12 + 8 * low), square=2.0)
+    texture = 1 + 0.08 * canvas.texture(torso.streaks, place.window)
+    shown = cover((1 - radius) * 10, canvas.soft_mm)
+    canvas.paint(place.window, shown, "muscle", texture=texture)
 
 
-def _paint_back_muscles(
-    canvas: Canvas, torso: Torso, place: _Place, apart: F32, streaks: F32
-) -> None:
-    """Paint erector spinae and multifidus with fat between them, and the fascia over them."""
+def _paint_quadratus(canvas: Canvas, torso: Torso, place: _Place) -> None:
+    apart, soft = np.abs(place.left), canvas.soft_mm
+    leaning = (place.back - 20 - 0.12 * (60 - apart)) / 8.5
+    radius = rounded((apart - 60) / 15, leaning, square=2.0)
+    texture = 1 + 0.08 * canvas.texture(torso.streaks, place.window)
+    shown = cover((1 - radius) * 8, soft) * cover(place.wall - 1, soft)
+    canvas.paint(place.window, shown, "muscle", texture=texture)
+
+
+def _paint_back_muscles(canvas: Canvas, torso: Torso, place: _Place) -> None:
+    """Paint erector spinae and multifidus with fat between them."""
     window, soft = place.window, canvas.soft_mm
-    left, back, wall = place.left, place.back, place.wall
+    apart, back, wall = np.abs(place.left), place.back, place.wall
+    streaks = canvas.texture(torso.streaks, window)
     rear = np.float32(torso.rear - torso.fat)
     middle = np.float32(0.5) * (rear + 20) + np.float32(0.10) * (36 - apart)
     half = np.float32(0.5) * (rear - 16)
@@ -185,30 +212,42 @@ def _paint_back_muscles(
     lower = np.clip((20 - place.up) / 160, 0, 1)
     deep = np.clip(1.2 - 0.5 * apart / 20, 0, 0.7) + 0.5 * lower
     fatty = cover(streaks - (np.float32(2.3) - share * (1.1 + deep)), 1.3)
-    cleft = np.abs(apart - 25 - 0.18 * (back - 40) - 2.2 * streaks)
-    fatty += (0.25 + 0.5 * share) * np.exp(-((cleft / 1.5) ** 2)) * cover(back - 32, 8.0)
-    canvas.paint(window, muscle * np.clip(fatty, 0, 0.9), "fat")
-    midline = np.exp(-((left / 3.6) ** 2)) * cover(back - 24, soft) * cover(wall - 1.5, soft)
-    canvas.paint(window, midline * np.float32(0.9), "muscle", texture=1.55 + 0.45 * streaks)
-    fascia = np.exp(-(((wall - 0.5) / 0.9) ** 2)) * cover(back - 24, 6.0) * cover(72 - apart, 12.0)
-    canvas.paint(window, np.float32(0.75) * fascia, "ligament")
+    cleft = (apart - 25 - 0.18 * (back - 40) - 2.2 * streaks) * np.float32(1 / 1.5)
+    cleft *= cleft
+    strip = np.exp(np.negative(cleft, out=cleft), out=cleft)
+    fatty += (0.25 + 0.5 * share) * strip * cover(back - 32, 8.0)
+    canvas.paint(window, muscle * np.minimum(fatty, np.float32(0.9)), "fat")
+
+
+def _paint_midline(canvas: Canvas, torso: Torso, place: _Place) -> None:
+    """Paint the ligaments between the spinous processes."""
+    soft = canvas.soft_mm
+    shown = np.exp(-((place.left / 3.6) ** 2)) * cover(place.back - 24, soft)
+    shown *= cover(place.wall - 1.5, soft) * np.float32(0.9)
+    texture = 1.55 + 0.45 * canvas.texture(torso.streaks, place.window)
+    canvas.paint(place.window, shown, "muscle", texture=texture)
+
+
+def _paint_fascia(canvas: Canvas, place: _Place) -> None:
+    """Paint the dark sheet over the back muscles."""
+    sheet = np.exp(-(((place.wall - 0.5) / 0.9) ** 2)) * np.float32(0.75)
+    sheet *= cover(place.back - 24, 6.0) * cover(72 - np.abs(place.left), 12.0)
+    canvas.paint(place.window, sheet, "ligament")
 
 
 def _paint_vessels(canvas: Canvas, place: _Place) -> None:
     """Paint aorta and vena cava; both part at L4."""
-    window, soft = place.window, canvas.soft_mm
-    part = bounds((place.back < -8) & (place.back > -56) & (np.abs(place.left) < 44))
-    if part is None:
-        return
-    place = place.cut(part)
-    window = place.window
-    split = np.clip((-38 - place.up) / 70, 0, 1)
-    apart = 17 * split + 3 * np.sqrt(split)
+    soft = canvas.soft_mm
+    level = (place.back < -8) & (place.back > -56)
     for side, tissue, radius in ((1, "vessel", 8.0), (-1, "slow_blood", 9.0)):
-        for branch in (1, -1):
-            x = place.left - side * 11 - branch * apart
-            size = np.float32(radius) * (1 - 0.35 * np.clip(split * 5, 0, 1))
-            y = place.back + 30 - 6 * split
-            inside = size - np.sqrt(x * x + y * y)
-            canvas.paint(window, cover(inside + 1, soft) * np.float32(0.8), "ligament")
-            canvas.paint(window, cover(inside, soft), tissue)
+        here = place.within(level & (np.abs(place.left - side * 11) < 33))
+        if here is None:
+            continue
+        split = np.clip((-38 - here.up) / 70, 0, 1)
+        apart = 17 * split + 3 * np.sqrt(split)
+        x = np.abs(here.left - side * 11) - apart  # from the nearer of the two branches
+        size = np.float32(radius) * (1 - 0.35 * np.minimum(split * 5, np.float32(1)))
+        y = here.back + 30 - 6 * split
+        inside = size - np.sqrt(x * x + y * y)
+        canvas.paint(here.window, cover(inside + 1, soft) * np.float32(0.8), "ligament")
+        canvas.paint(here.window, cover(inside, soft), tissue)

@@ -99,7 +99,8 @@ def _paint_body(
     high = np.clip(up / half, -1, 1)
     square = high * high
     waist = 1 - 0.11 * (1 - square)
-    spur = np.float32(vertebra.spur) * square**4
+    fourth = square * square
+    spur = np.float32(vertebra.spur) * fourth * fourth
     share = (1 + high) / 2
     wide = vertebra.half_width[1] + share * (vertebra.half_width[0] - vertebra.half_width[1])
     deep = vertebra.half_depth[1] + share * (vertebra.half_depth[0] - vertebra.half_depth[1])
@@ -128,8 +129,17 @@ def paint_arches(canvas: Canvas, spine: Spine, look: Look) -> None:
     """Paint pedicles, transverse processes, laminae and spinous processes."""
     _paint_sacrum(canvas, spine, look)
     for vertebra in spine.vertebrae[:SACRUM]:
-        _paint_pedicles(canvas, vertebra, look)
-        _paint_lamina(canvas, vertebra, look)
+        if canvas.plane.box(vertebra.frame, *_arch_box(vertebra)) is not None:
+            _paint_pedicles(canvas, vertebra, look)
+            _paint_lamina(canvas, vertebra, look)
+
+
+def _arch_box(vertebra: Vertebra) -> tuple[F64, F64]:
+    """Return low and high corners of what holds all posterior elements, local mm."""
+    deep, width = sum(vertebra.half_depth) / 2, vertebra.canal_half_width + 42.0
+    rear = 0.86 * deep + 2 * vertebra.canal_half_depth + 2 * vertebra.spinous_length + 10.0
+    below = 0.8 * vertebra.half_height + vertebra.spinous_height + 8.0
+    return np.array([-width, deep - 10.0, -below]), np.array([width, rear, below])
 
 
 def _bone(canvas: Canvas, window: Window, inside: F32, look: Look) -> None:
@@ -163,10 +173,12 @@ def _ellipsoid(
         y = y + np.float32(lean) * z
     if spread:
         y = y - np.float32(np.sign(centre[0]) * spread) * x
-    x, y, z = x / np.float32(size[0]), y / np.float32(size[1]), z / np.float32(size[2])
-    squares = x * x + y * y
-    squares += z * z
-    return window, (1 - np.sqrt(squares)) * np.float32(size.min())
+    squares = np.zeros(x.shape, np.float32)
+    for part, half in zip((x, y, z), radii, strict=True):
+        share = part * np.float32(1 / half)
+        share *= share
+        squares += share
+    return window, (1 - np.sqrt(squares, out=squares)) * np.float32(size.min())
 
 
 def _paint_pedicles(canvas: Canvas, vertebra: Vertebra, look: Look) -> None:
@@ -210,12 +222,13 @@ def _paint_wing(
     union: F32 = np.zeros((), np.float32)
     for frame, middle, size in wings:
         place = canvas.plane.local(frame, window)
-        squares = sum(
-            ((part - np.float32(at)) / np.float32(half)) ** 2
-            for part, at, half in zip(place, middle, size, strict=True)
-        )
+        squares = np.zeros((), np.float32)
+        for part, at, half in zip(place, middle, size, strict=True):
+            share = (part - np.float32(at)) * np.float32(1 / half)
+            squares = squares + share * share
         distance = (1 - np.sqrt(squares)) * np.float32(size.min() / _SMOOTH_MM)
-        union = union + np.exp(np.clip(distance, -20, 20))
+        np.clip(distance, -20, 20, out=distance)
+        union = union + np.exp(distance, out=distance)
     inside = np.log(union) * np.float32(_SMOOTH_MM) - np.float32(0.6 * _SMOOTH_MM)
     canvas.paint(window, cover(inside + np.float32(0.4), canvas.soft_mm), "bone")
     texture = 1 + 0.10 * canvas.texture(look.fine, window)
@@ -255,8 +268,8 @@ def _paint_spinous(canvas: Canvas, vertebra: Vertebra, look: Look, behind: float
     z = (z - np.float32(middle[2])) + 3.0 * y
     tall = np.float32(size[2]) * (0.88 + 0.24 * y)
     radius = rounded(y, z / tall, square=0.4)
-    inside = np.minimum((1 - radius) * size[2], size[0] * (1 + 0.3 * y) - np.abs(x))
-    _bone(canvas, window, inside.astype(np.float32), look)
+    high, wide = np.float32(size[2]), np.float32(size[0])
+    _bone(canvas, window, np.minimum((1 - radius) * high, wide * (1 + 0.3 * y) - np.abs(x)), look)
 
 
 def paint_facets(canvas: Canvas, spine: Spine) -> None:
