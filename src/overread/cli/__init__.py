@@ -6,6 +6,6 @@ import os
 # forging four times slower. Set before numpy is loaded; processes started later inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from overread.cli.app import app, main  # noqa: E402
+from overread.cli.app import app, main
 
 __all__ = ["app", "main"]
