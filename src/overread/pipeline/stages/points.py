@@ -14,6 +14,7 @@ from overread.records import Keypoints
 
 __all__ = ["STAGE", "point_errors", "summarise_errors"]
 
+NEAR_MM = 10.0
 SCHEMA = {"study": pl.String, "point": pl.String, "error_mm": pl.Float64}
 
 
@@ -39,11 +40,19 @@ def point_errors(truth: Mapping[str, Keypoints], found: Mapping[str, Keypoints])
 
 
 def summarise_errors(errors: pl.DataFrame) -> dict[str, Any]:
-    """Return n, share found, and mean, median and 95th percentile of the errors found, mm."""
+    """Return n, share found, and mean, median and 95th percentile of the errors found, mm.
+
+    "named" is the share of studies of which at least half of the true points were found near the
+    truth: a chain that is named one level off fails it.
+    """
     found = errors["error_mm"].drop_nulls()
     if not len(found):
-        return {"n": len(errors), "found": 0.0, "mean": None, "median": None, "p95": None}
+        empty = {"n": len(errors), "found": 0.0, "mean": None, "median": None, "p95": None}
+        return {**empty, "named": 0.0}
+    near = errors.select("study", near=pl.col("error_mm").fill_null(NEAR_MM) < NEAR_MM)
+    named = near.group_by("study").agg(pl.col("near").mean() >= 0.5)["near"].mean()
     return {
+        "named": named,
         "n": len(errors),
         "found": len(found) / len(errors),
         "mean": float(np.mean(found.to_numpy())),
