@@ -33,7 +33,8 @@ def demo(
     for name, value in {**terms, **summary["floors"]}.items():
         typer.echo(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
     typer.echo(f"summary: {output / 'summary.json'}")
-    typer.echo(f"page: {summary['page']}")
+    typer.echo(f"report of the training: {summary['report']}")
+    typer.echo(f"page of graded studies: {summary['page']}")
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"demo": demo}

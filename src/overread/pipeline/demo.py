@@ -85,7 +85,7 @@ def run_demo(
 
     Returns:
         score, terms, floors of the new studies, keypoint_error_mm, seconds by stage,
-        peak_memory_mb, page, and more.
+        peak_memory_mb, page (the graded studies), report (the run), and more.
     """
     spec = spec or DemoSpec()
     recipe = read_recipe(find_recipe(spec.recipe))
@@ -114,6 +114,7 @@ def run_demo(
         "seconds": {**stages, **clock.seconds},
         "peak_memory_mb": round(max(peak, clock.peak_mb), 1),
         "page": str(page),
+        "report": str(shutil.copyfile(ran.report / "page.html", output / "report.html")),
         "bundle": str(output / "bundle"),
     }
     write_json(output / "summary.json", summary)
