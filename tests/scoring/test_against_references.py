@@ -92,7 +92,9 @@ def test_every_metric_is_compared():
 
 
 @pytest.mark.parametrize("skill", [0.0, 1.5])
-@pytest.mark.parametrize(("settings", "reference"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("settings", "reference"), CASES, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_equals_reference(settings, reference, skill):
     """Targets, targets at sites, and the mean over targets equal the reference."""
     labels, predictions = tables(seed=3, skill=skill)
