@@ -10,6 +10,7 @@ from typing import Any
 
 from overread.imaging import StudyPixels, study_stacks
 from overread.imaging.reading import DecodeError, Progress, Reading, decode
+from overread.inference.ranges import blank_findings
 from overread.records import Finding, Series, Stack, Study, Volume
 from overread.shelf import Named, settings_of
 
@@ -38,7 +39,8 @@ def decode_study(study: Study) -> tuple[StudyPixels, tuple[Finding, ...]]:
     """Decode the stacks that have a role; a stack that cannot be decoded is set aside.
 
     Returns:
-        The study, in which such a stack has no role any more, with its pixels; what went wrong.
+        The study, in which such a stack has no role any more, with its pixels; what went wrong,
+        and which series are blank.
     """
     findings: list[Finding] = []
     volumes: list[Volume] = []
@@ -51,7 +53,8 @@ def decode_study(study: Study) -> tuple[StudyPixels, tuple[Finding, ...]]:
             findings.append(_broken(study, series, error))
     if broken:
         study = replace(study, series=tuple(_without(study.series, broken)))
-    return StudyPixels(study, tuple(volumes)), tuple(findings)
+    pixels = StudyPixels(study, tuple(volumes))
+    return pixels, (*findings, *blank_findings(pixels))
 
 
 def _broken(study: Study, series: Series, error: Exception) -> Finding:

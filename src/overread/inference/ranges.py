@@ -1,13 +1,14 @@
-"""Is a new study like those that the networks have seen? Geometry only, no pixels."""
+"""Is a new study like those that the networks have seen? Its geometry, and blank pixels."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from overread.records import Finding, Planes, Study
+from overread.imaging import StudyPixels, study_stacks
+from overread.records import Finding, Planes, Study, Volume
 
-__all__ = ["measure_ranges", "range_findings"]
+__all__ = ["blank_findings", "measure_ranges", "range_findings"]
 
 WORDS = {
     "pixel_mm": ("pixel spacing", "mm"),
@@ -58,6 +59,33 @@ def range_findings(study: Study, ranges: Mapping[str, Any]) -> tuple[Finding, ..
                 "take the grades with care"
             ] = None
     return tuple(Finding("out_of_range", "note", text, study=study.id) for text in messages)
+
+
+def blank_findings(pixels: StudyPixels) -> tuple[Finding, ...]:
+    """Say which series are blank: slices that hold one value each, such as black or white.
+
+    Args:
+        pixels: the decoded study; a series is noted once for each of its blank stacks.
+    """
+    study = pixels.study
+    findings = []
+    for (series, _), volume in zip(study_stacks(study), pixels.volumes, strict=True):
+        if len(volume) and all(_is_flat(volume, index) for index in range(len(volume))):
+            message = (
+                f"series {series.id} of study {study.id} is blank: each of its {len(volume)} "
+                "slices holds one value only, expected an image; look at its files, and do not "
+                "use grades that rest on it"
+            )
+            findings.append(
+                Finding("pixels_constant", "note", message, study=study.id, series=series.id)
+            )
+    return tuple(findings)
+
+
+def _is_flat(volume: Volume, index: int) -> bool:
+    rows, columns = volume.planes.size[index]  # the rest is padding
+    image = volume.array[index, :rows, :columns]
+    return bool(image.size) and bool((image == image[0, 0]).all())
 
 
 def _quantities(study: Study) -> Iterator[tuple[str, dict[str, float]]]:

@@ -25,6 +25,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "pixels_missing": ("refuse", "Copy or export it again."),
     "pixels_truncated": ("refuse", "Copy or export it again."),
     "pixels_inconsistent": ("refuse", "Export it again; the attributes contradict one another."),
+    "frames_repaired": ("repaired", "Export it again if frames are missing."),
     "transfer_syntax_unsupported": ("refuse", "Export it in another transfer syntax."),
     "groups_unreadable": ("refuse", "Export it again, or as single frames."),
     "uid_invalid": ("note", "Used as they are; other software may refuse them."),

@@ -48,12 +48,14 @@ class Header:
         size: bytes on disk.
         elements: raw values.
         complete: whether encapsulated pixels reach their end mark; True for other files.
+        fragments: of encapsulated pixels, without their offset table; None for other files.
     """
 
     path: Path
     size: int
     elements: Elements
     complete: bool = True
+    fragments: int | None = None
 
     def text(self, tag: int) -> str:
         """Return a value as text without padding; "" when it is missing."""
@@ -96,8 +98,17 @@ class Header:
 
     @property
     def num_frames(self) -> int:
-        """Number of frames; 1 where the header does not say."""
+        """Number of frames; 1 where the header does not say, or says what is no count."""
         return max(1, int(self.number(tags.NUMBER_OF_FRAMES) or 1))
+
+    @property
+    def frames_doubt(self) -> str | None:
+        """What is wrong with NumberOfFrames where it is written but is no count."""
+        written = self.text(tags.NUMBER_OF_FRAMES)
+        number = self.number(tags.NUMBER_OF_FRAMES)
+        if not written or (number is not None and number >= 1 and number == int(number)):
+            return None
+        return f"NumberOfFrames is {written[:16]!a}, read as {self.num_frames}"
 
 
 # The files of a series repeat most of their values, so each is parsed once.
@@ -143,7 +154,7 @@ def read_header(path: Path) -> Header:
     try:
         size = os.fstat(descriptor).st_size
         elements = _read_elements(descriptor, size)
-        return Header(path, size, elements, _reaches_its_end(descriptor, elements, size))
+        return Header(path, size, elements, *_followed(descriptor, elements, size))
     except OSError as error:
         raise UnreadableError("unreadable_file", f"cannot be read ({error.strerror})") from error
     finally:
@@ -154,7 +165,7 @@ def _read_elements(descriptor: int, size: int) -> Elements:
     length = FIRST_READ
     buffer = os.read(descriptor, length)
     if not buffer:
-        raise UnreadableError("empty_file", "holds no bytes; copy it again from its source")
+        raise UnreadableError("empty_file", "holds no bytes")
     while True:
         try:
             return walk(buffer, whole=len(buffer) >= size)
@@ -169,21 +180,26 @@ def _read_elements(descriptor: int, size: int) -> Elements:
             raise UnreadableError(_code(buffer, str(error)), str(error)) from error
 
 
-def _reaches_its_end(descriptor: int, elements: Elements, size: int) -> bool:
-    """Follow the fragments of encapsulated pixels from length to length (DICOM PS3.5 A.4)."""
+def _followed(descriptor: int, elements: Elements, size: int) -> tuple[bool, int | None]:
+    """Follow the fragments of encapsulated pixels from length to length (DICOM PS3.5 A.4).
+
+    Returns:
+        Whether the end is reached; the number of fragments behind the offset table.
+    """
     encapsulated = elements.pixel_tag is not None and elements.pixel_length is None
     if not encapsulated or elements.syntax == DEFLATED:
-        return True
-    at = elements.pixel_offset
+        return True, None
+    at, fragments = elements.pixel_offset, -1
     while at + 8 <= size:
         mark, length = struct.unpack("<LL", os.pread(descriptor, 8, at))
         if mark == SEQUENCE_END_MARK:
-            return True
+            return True, max(fragments, 0)
         if mark != ITEM_MARK:
-            return False
+            return False, max(fragments, 0)
         at += 8 + int(length)
+        fragments += 1
     # Some writers leave the end mark out: then the last fragment ends where the file ends.
-    return at == size
+    return at == size, max(fragments, 0)
 
 
 def _code(buffer: bytes, message: str) -> str:

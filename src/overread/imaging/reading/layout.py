@@ -27,6 +27,18 @@ DESCRIBING = (
     tags.PIXEL_REPRESENTATION,
 )
 MOST_PIXELS = 2**31  # of one frame; more is a broken header
+# Pixels that a byte can stand for at most: two bits a block of 8 x 8 in JPEG, one bit a sample
+# in lossless JPEG; runs and empty packets go further, so there only nonsense is caught.
+MOST_A_BYTE = {
+    "jpeg": 256,
+    "jpeg12": 256,
+    "jpeg_lossless": 8,
+    "jpeg_ls": 2**18,
+    "jpeg_2000": 2**18,
+    "htj2k": 2**18,
+}
+MOST_RLE = 64  # bytes from one: two make a run of 128 (PS3.5 G.3.1)
+MOST_DEFLATED = 1032  # bytes from one
 COLOURS_OF_ONE = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", ""})
 COLOURS_OF_THREE = frozenset(
     {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
@@ -193,19 +205,43 @@ def _check_length(header: Header, layout: PixelLayout) -> None:
             raise LayoutError("pixels_truncated", "the compressed pixels end before their end mark")
         if layout.wrapping == "raw" and header.elements.syntax != "1.2.840.10008.1.2.1.98":
             _contradiction("encapsulated pixels in an uncompressed transfer syntax")
+        _check_fragments(header, layout)
         return
     if layout.wrapping != "raw":
         _contradiction(
             f"pixels are not encapsulated, but the syntax is {name_of(header.elements.syntax)}"
         )
-    there = length
-    if header.elements.syntax != DEFLATED:
-        there = min(length, header.size - header.elements.pixel_offset)
+    there = min(length, header.size - header.elements.pixel_offset)
+    if header.elements.syntax == DEFLATED:
+        there = min(length, header.size * MOST_DEFLATED)
     if there < layout.total_bytes:
         raise LayoutError(
             "pixels_truncated",
             f"{there} bytes of pixels; {layout.frames} x {layout.rows} x {layout.columns} pixels "
             f"of {layout.allocated} bits need {layout.total_bytes}",
+        )
+
+
+def _check_fragments(header: Header, layout: PixelLayout) -> None:
+    """Compare frames and pixels with what the compressed bytes can hold, before any is decoded."""
+    if header.fragments is not None and layout.frames > header.fragments:
+        raise LayoutError(
+            "pixels_truncated",
+            f"{header.fragments} fragments of compressed pixels; NumberOfFrames {layout.frames} "
+            "needs at least one each",
+        )
+    there = header.size - header.elements.pixel_offset
+    if header.elements.syntax == DEFLATED:
+        there = header.size * MOST_DEFLATED
+    if layout.wrapping in MOST_A_BYTE:
+        needed = layout.rows * layout.columns * layout.frames / MOST_A_BYTE[layout.wrapping]
+    else:
+        needed = layout.total_bytes / (MOST_RLE if layout.wrapping == "rle" else 1)
+    if there < needed:
+        raise LayoutError(
+            "pixels_truncated",
+            f"{there} bytes of compressed pixels cannot hold {layout.frames} x {layout.rows} x "
+            f"{layout.columns} pixels; expected at least {int(needed)}",
         )
 
 

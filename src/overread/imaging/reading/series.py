@@ -121,7 +121,7 @@ class _About:
                     self.add(code, f"{name} is missing or not valid; the image is set aside", frame)
 
     def note_values(self, frames: Sequence[FrameHeader]) -> None:
-        """Note inverted greys and rescales that cannot be right, once a series."""
+        """Note inverted greys, rescales and frame counts that cannot be right, once a series."""
         first: dict[tuple[str, str], FrameHeader] = {}
         count: Counter[tuple[str, str]] = Counter()
         for frame in frames:
@@ -129,6 +129,9 @@ class _About:
             doubt = rescale_of(frame.header).doubt
             if doubt:
                 doubts.append(doubt)
+            miscounted = frame.header.frames_doubt
+            if miscounted:
+                doubts.append(("frames_repaired", miscounted))
             if frame.header.text(tags.PHOTOMETRIC).upper() == "MONOCHROME1":
                 doubts.append(("monochrome1", "MONOCHROME1, where high values are dark"))
             for key in doubts:
