@@ -8,12 +8,11 @@ import typer
 
 from overread.cli.options import Json, write_json
 from overread.cli.progress import showing
-from overread.cli.tables import show_scores, table
+from overread.cli.tables import show_scores, table, uid_end
 
 __all__ = ["COMMANDS"]
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset, such as rsna2024_lumbar.")]
-LONG_UID = 14
 SHORT = {"lumbar": "rsna2024_lumbar"}
 
 
@@ -34,20 +33,20 @@ def inspect(
         return
     told = reading.to_json()
     rows = [
-        (_end(study["study_uid"]), _end(one["series_uid"]), one["role"] or "-", *_stack(one, stack))
+        (
+            uid_end(study["study_uid"]),
+            uid_end(one["series_uid"]),
+            one["role"] or "-",
+            *_stack(one, stack),
+        )
         for study in told["studies"]
         for one in study["series"]
         for stack in one["stacks"]
     ]
     columns = ("study", "series", "role", "sure", "slices", "mm apart", "mm a pixel", "tilt")
     table(columns, rows, title=f"{folder}: a row a stack")
-    findings = [(f.severity, f.code, f.study or "-", f.message) for f in reading.findings]
+    findings = [(f.severity, f.code, uid_end(f.study or "-"), f.message) for f in reading.findings]
     table(("severity", "code", "study", "what"), findings, title="findings")
-
-
-def _end(uid: str) -> str:
-    """Return a UID, or its end, which is what tells it from others."""
-    return uid if len(uid) <= LONG_UID else f"..{uid[-LONG_UID:]}"
 
 
 def _stack(series: dict[str, Any], stack: dict[str, Any]) -> tuple[str, ...]:
@@ -66,7 +65,7 @@ def forge(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     *,
     studies: Annotated[int, typer.Option(min=1, help="How many studies.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
     style: Annotated[str, typer.Option(help="clean, or hospital with real dirt.")] = "clean",
 ) -> None:
     """Forge phantom studies with known truth, in the layout of a dataset."""
@@ -74,6 +73,9 @@ def forge(
 
     if style not in {"clean", "hospital"}:
         raise typer.BadParameter(f'found "{style}", expected clean or hospital')
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise FileExistsError(f"{path}: found a file, expected a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; choose a new folder")
     module = take("overread.datasets", SHORT.get(dataset, dataset))
@@ -91,17 +93,27 @@ def score(
         list[str] | None, typer.Option(help="Metrics; the dataset's own unless named.")
     ] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Replicates for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the replicates.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the replicates.")] = 0,
     json: Json = False,
 ) -> None:
     """Score a table of predictions against labels, with intervals and floors."""
-    from overread.pipeline.scoring import score_tables
+    from overread.pipeline.scoring import Coverage, score_tables
 
-    name = SHORT.get(dataset, dataset)
+    told: list[Coverage] = []
     scores = score_tables(
-        name, labels, predictions, metrics=metric or [], bootstrap=bootstrap, seed=seed
+        SHORT.get(dataset, dataset),
+        labels,
+        predictions,
+        metrics=metric or [],
+        bootstrap=bootstrap,
+        seed=seed,
+        on_coverage=told.append,
     )
-    show_scores(scores, json=json)
+    for one in told:
+        if str(one):
+            typer.echo(f"warning: {one}", err=True)
+    counts = {"unpredicted": told[0].unpredicted, "unlabelled": told[0].unlabelled}
+    show_scores(scores, json=json, counts=counts)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"inspect": inspect, "forge": forge, "score": score}

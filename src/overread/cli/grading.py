@@ -1,6 +1,7 @@
 """The command that grades new studies with a bundle."""
 
 import json as plain_json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ import typer
 
 from overread.cli.options import write_json
 from overread.cli.progress import showing
-from overread.cli.tables import table
+from overread.cli.tables import table, uid_end
 
 if TYPE_CHECKING:
     from overread.inference import Grades
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 KINDS = (".json", ".csv", ".parquet", ".html")
+MOST_FINDINGS = 20
 
 
 def grade(
@@ -40,20 +42,50 @@ def grade(
     if output is not None and output.suffix not in KINDS:
         raise typer.BadParameter(f'found "{output.suffix}", expected one of {", ".join(KINDS)}')
     loaded = Bundle.load(bundle, trusted=trusted or [])
+    if output is not None:
+        _make_room(output)
     spec = GradeSpec(pictures=output is not None and output.suffix == ".html")
     with showing() as on_progress:
         grades = grade_studies(loaded, path, spec=spec, on_progress=on_progress)
-    if output is not None:
+    _tell(grades)
+    if output is not None and grades.studies:
         _write(grades, output)
     if json:
         write_json(grades.to_json())
     elif output is None:
         _show(grades)
+    if not grades.studies:
+        raise FileNotFoundError(
+            f"found no study in {path}; expected the images of a study, or a folder of studies"
+        )
+    if all(study.refused is not None for study in grades.studies):
+        raise typer.Exit(1)
+
+
+def _make_room(output: Path) -> None:
+    """Make the folder of the output, so that nothing is graded in vain."""
+    if output.is_dir():
+        raise FileExistsError(f"{output}: found a folder, expected a file to write to")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"{output.parent}: cannot be made ({error.strerror}), expected a folder to write to"
+        ) from error
+    if not os.access(output.parent, os.W_OK):
+        raise FileNotFoundError(f"{output.parent}: found a folder that may not be written to")
+
+
+def _tell(grades: "Grades") -> None:
+    """Say on stderr what is wrong with files that belong to no study, and who was refused."""
+    for finding in grades.findings[:MOST_FINDINGS]:
+        typer.echo(f"{finding.severity}: {finding.message}", err=True)
+    if len(grades.findings) > MOST_FINDINGS:
+        more = len(grades.findings) - MOST_FINDINGS
+        typer.echo(f"and {more} more findings; --json has all", err=True)
     for study in grades.studies:
         if study.refused is not None:
             typer.echo(f"refused: {study.refused}", err=True)
-    if grades.studies and all(study.refused is not None for study in grades.studies):
-        raise typer.Exit(1)
 
 
 def _write(grades: "Grades", output: Path) -> None:
@@ -72,7 +104,13 @@ def _write(grades: "Grades", output: Path) -> None:
 
 def _show(grades: "Grades") -> None:
     rows = [
-        (row["study"], row["site"] or "-", row["target"], row["grade"], f"{row['confidence']:.2f}")
+        (
+            uid_end(row["study"]),
+            row["site"] or "-",
+            row["target"],
+            row["grade"],
+            f"{row['confidence']:.2f}",
+        )
         for row in grades.to_frame().iter_rows(named=True)
     ]
     table(("study", "site", "target", "grade", "sure"), rows)

@@ -19,7 +19,10 @@ def ls(*, store: StoreFolder = STORE, json: Json = False) -> None:
     from overread.pipeline import Store
 
     rows = []
-    for entry in Store(store).entries():
+    for entry in Store.existing(store).entries():
+        if entry.unreadable:
+            typer.echo(f"skipped: {entry.faults(content=False)[0]}", err=True)
+            continue
         known = entry.manifest
         size = sum(file["bytes"] for file in known.files.values())
         rows.append(
@@ -67,7 +70,8 @@ def why(
 
     graph = graph_of(read_recipe(find_recipe(recipe)), data, store) if recipe else None
     planned = graph.goals if graph else ()
-    title, found = explain(Store(store), step, planned)
+    kept = Store(store) if recipe else Store.existing(store)
+    title, found = explain(kept, step, planned)
     if json:
         rows = [{"step": d.step, "path": d.path, "old": d.old, "new": d.new} for d in found]
         write_json({"compared": title, "differences": rows})
@@ -96,10 +100,11 @@ def prune(
     from overread.pipeline import Store, graphs_in_store, read_recipe
     from overread.pipeline import prune as remove
 
+    found = Store.existing(store)
     recipes = [read_recipe(path) for path in (*keep, *(more or ()))]
-    graphs = [graph for recipe in recipes for graph in graphs_in_store(recipe, Store(store))]
+    graphs = [graph for recipe in recipes for graph in graphs_in_store(recipe, found)]
     kept = [goal for graph in graphs for goal in graph.goals]
-    removed = [str(path) for path in remove(Store(store), kept, dry=dry)]
+    removed = [str(path) for path in remove(found, kept, dry=dry)]
     if json:
         write_json({"removed": removed, "dry_run": dry})
         return
@@ -113,7 +118,7 @@ def verify(*, store: StoreFolder = STORE, json: Json = False) -> None:
     from overread.pipeline import Store
     from overread.pipeline import verify as check
 
-    count, faults = check(Store(store))
+    count, faults = check(Store.existing(store))
     if json:
         write_json({"entries": count, "faults": faults})
     else:

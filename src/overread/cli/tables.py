@@ -1,6 +1,6 @@
 """Tables for people, on stdout."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import rich.console
@@ -12,7 +12,14 @@ from overread.cli.options import write_json
 if TYPE_CHECKING:
     from overread.records import Scores
 
-__all__ = ["show_scores", "table"]
+__all__ = ["show_scores", "table", "uid_end"]
+
+LONG_UID = 14
+
+
+def uid_end(uid: str) -> str:
+    """Return a UID, or its end, which is what tells it from others."""
+    return uid if len(uid) <= LONG_UID else f"..{uid[-LONG_UID:]}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
@@ -26,12 +33,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
         rich.console.Console().print(found)
 
 
-def show_scores(scores: "Scores", *, json: bool) -> None:
-    """Print scores: as JSON by predictor and metric, or the overall rows as a table."""
+def show_scores(scores: "Scores", *, json: bool, counts: Mapping[str, int] | None = None) -> None:
+    """Print scores: as JSON by predictor and metric, with counts; or overall rows as a table."""
     if json:
         from overread.pipeline.driver import scores_json
 
-        write_json(scores_json(scores))
+        write_json({**scores_json(scores), **(counts or {})})
         return
     rows = [
         (row["predictor"], row["metric"], *_numbers(row), row["n"])

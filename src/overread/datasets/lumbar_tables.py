@@ -99,6 +99,7 @@ def read_submission(frame: pl.DataFrame | Path, predictor: str) -> Predictions:
         raise DatasetError(
             f"submission: found no column {sorted(missing)}; expected row_id, {GRADES}"
         )
+    _refuse_nameless(frame, path)
     refuse_repeats(frame, ("row_id",), path)
     numbers = frame.select(pl.col(GRADES).cast(pl.Float64, strict=False)).to_numpy()
     sums = numbers.sum(axis=1)
@@ -107,7 +108,7 @@ def read_submission(frame: pl.DataFrame | Path, predictor: str) -> Predictions:
         first = int(bad.argmax())
         raise DatasetError(
             f"{path}: found {int(bad.sum())} rows that are no probabilities, such as "
-            f"{frame['row_id'][first]} with {numbers[first].tolist()}; expected three "
+            f"{frame['row_id'][first]} with {_as_written(frame, first)}; expected three "
             "numbers, none negative, with a sum above 0; correct or delete these rows"
         )
     studies, targets, places = zip(*map(parse_row_id, frame["row_id"]), strict=True)
@@ -121,3 +122,24 @@ def read_submission(frame: pl.DataFrame | Path, predictor: str) -> Predictions:
             role=pl.lit("oof"),
         )
     )
+
+
+def _refuse_nameless(frame: pl.DataFrame, path: Path) -> None:
+    """Refuse a table without rows, or with a row that has no row_id."""
+    if frame.is_empty():
+        raise DatasetError(
+            f"{path}: found no rows below the header, expected a row for each study, condition "
+            "and level; export the table again"
+        )
+    nameless = frame["row_id"].is_null()
+    if nameless.any():
+        raise DatasetError(
+            f"{path}: found {nameless.sum()} rows without row_id, the first is row "
+            f"{nameless.arg_max()}, counted from 0; fill in or delete these rows"
+        )
+
+
+def _as_written(frame: pl.DataFrame, place: int) -> str:
+    """Return the three cells of a row as the table has them."""
+    cells = zip(GRADES, frame.select(GRADES).row(place), strict=True)
+    return ", ".join(f"{name} {'(empty)' if cell is None else repr(cell)}" for name, cell in cells)

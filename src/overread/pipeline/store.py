@@ -121,6 +121,30 @@ class Store:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        """Refuse a root that is, or lies in, something other than a folder."""
+        for path in (self.root, *self.root.parents):
+            if path.exists() and not path.is_dir():
+                raise StoreError(f"{path}: found a file, expected the folder of a store")
+
+    @classmethod
+    def existing(cls, root: Path) -> "Store":
+        """Return the store that some run has written before.
+
+        Raises:
+            StoreError: if nothing is there, or a folder that no run has written to.
+        """
+        store = cls(root)
+        if not root.is_dir():
+            raise StoreError(f"{root}: found no such folder, expected a store; name it by --store")
+        known = (root / "log.jsonl").is_file() or any(store.entries()) or any(store.leftovers())
+        if not known:
+            raise StoreError(
+                f"{root}: found a folder without log.jsonl and without finished steps, expected a "
+                "store; name it by --store"
+            )
+        return store
+
     def folder(self, step: Step) -> Path:
         """Return where the step's entry lies, or will lie."""
         return self.root / step.stage.name / f"{step.name}-{step.key}"

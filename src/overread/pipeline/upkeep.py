@@ -83,7 +83,7 @@ def why(store: Store, label: str, planned: Iterable[Step] = ()) -> tuple[str, li
     ]
     if not wanted:
         labels = sorted(
-            {_label(entry) for entry in store.entries()} | {s.label for s in steps.values()}
+            {_label(entry) for entry in _readable(store)} | {s.label for s in steps.values()}
         )
         raise StoreError(f"no step {label} in plan or store; known: {', '.join(labels) or 'none'}")
     new = known[wanted[0]]
