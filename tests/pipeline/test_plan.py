@@ -52,7 +52,7 @@ def test_totals_of_the_tiny_recipe(tmp_path) -> None:
 
 def test_a_speed_knob_changes_no_key(tmp_path) -> None:
     """Workers, device and logging leave finished work alone."""
-    assert set() == _changed(tmp_path, "fit: {epochs: 18", "fit: {workers: 0, epochs: 18")
+    assert set() == _changed(tmp_path, "fit: {epochs: 20", "fit: {workers: 0, epochs: 20")
     assert set() == _changed(tmp_path, "final: mean", "max_broken: 0.5\nfinal: mean")
 
 
@@ -75,7 +75,9 @@ def test_decoding_points_otherwise_trains_no_locator(tmp_path) -> None:
 def test_a_defaults_name_is_no_setting(tmp_path) -> None:
     """A setting that is written out at its default is the same setting."""
     assert set() == _changed(
-        tmp_path, "backbone: tiny_conv}\n  fit", "backbone: tiny_conv, pool: gem}\n  fit"
+        tmp_path,
+        "slice_attention, backbone: tiny_conv",
+        "slice_attention, pool: gem, backbone: tiny_conv",
     )
 
 

@@ -50,7 +50,7 @@ def test_another_model_in_a_member_stands_alone() -> None:
     ("old", "new", "line"),
     [
         (
-            "fit: {epochs: 18",
+            "fit: {epochs: 20",
             "fit: {epocs: 18",
             'keypoints.discs.fit.epocs: unknown key; did you mean "epochs"?',
         ),
@@ -76,7 +76,7 @@ def test_another_model_in_a_member_stands_alone() -> None:
             'scores[1].use: no "logloss" in scoring: did you mean "log_loss"?',
         ),
         (
-            "fit: {epochs: 18",
+            "fit: {epochs: 20",
             "fit: {epochs: many",
             'keypoints.discs.fit.epochs: found "many" (a word), expected a whole number',
         ),
@@ -130,6 +130,82 @@ def test_another_model_in_a_member_stands_alone() -> None:
         ("  average: {", "  a/b: {", "members.a/b: names hold letters, digits, _ and - only"),
         ("  mean: {use", "  shared: {use", "ensembles.shared: is also the name of a member"),
         ("recipe: 1", "recipe: 2", "recipe: found 2 (a number); known: 1"),
+        (
+            "heatmap, backbone: tiny_conv",
+            "heatmap, backbone: tiny_con",
+            'keypoints.discs.model.backbone: no encoder "tiny_con": did you mean "tiny_conv"?',
+        ),
+        (
+            "model: {use: heatmap, backbone: tiny_conv, levels: [1, 2, 3], neck: 64, hidden: 32}",
+            "model: {use: slice_attention, backbone: tiny_conv}",
+            (
+                'keypoints.discs.model.use: "slice_attention" finds no points, but a locator\'s model'
+                " must; known: heatmap"
+            ),
+        ),
+        (
+            "use: slice_attention",
+            "use: heatmap",
+            (
+                'defaults.model.use: "heatmap" does not grade, but a member\'s model must; '
+                "known: slice_attention"
+            ),
+        ),
+        (
+            "levels: [1, 2, 3]",
+            "levels: [1, 2, 7]",
+            "keypoints.discs.model.levels: tiny_conv has the levels 0 to 3; found (1, 2, 7)",
+        ),
+        (
+            "levels: [1, 2, 3]",
+            "levels: [3, 2]",
+            "keypoints.discs.model.levels: found [3, 2], expected levels from 0 that rise",
+        ),
+        (
+            "backbone: tiny_conv, levels",
+            "backbone: tiny_conv, weights: hub, levels",
+            "keypoints.discs.model.weights: tiny_conv has no pretrained weights",
+        ),
+        (
+            "of: [average, shared]",
+            "of: [average, average]",
+            'ensembles.mean.of[1]: "average" stands twice; name each predictor once',
+        ),
+        (
+            "points: [L1/L2, L2/L3",
+            "points: [L1/L2, L2/L4",
+            'keypoints.discs.points[1]: no site "L2/L4"; did you mean "L3/L4"?',
+        ),
+        (
+            "use: log_loss",
+            "usee: log_loss",
+            'scores[1].use: is missing; found "usee", did you mean "use"?',
+        ),
+        (
+            "series: [sagittal_t1]",
+            "series: []",
+            "views.sagittal_t1.series: found nothing in it, expected 1 item at least",
+        ),
+        (
+            "lr: 4.0e-3",
+            "lr: .nan",
+            "keypoints.discs.fit.lr: found .nan (not a finite number), expected a number",
+        ),
+        (
+            "name: tiny lumbar two stage",
+            "name: ''",
+            "name: found nothing in it, expected 1 letter at least",
+        ),
+        (
+            "scores:\n  - use: rsna2024_lumbar\n  - use: log_loss",
+            "scores: []",
+            "scores: found nothing in it, expected 1 item at least",
+        ),
+        (
+            "final: mean",
+            "seed: -1\nfinal: mean",
+            "seed: found -1 (a number), expected greater than or equal to 0",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_place_and_the_nearest_name(tmp_path, old, new, line) -> None:
@@ -140,7 +216,7 @@ def test_a_fault_is_told_with_its_place_and_the_nearest_name(tmp_path, old, new,
     assert told[2].startswith(line)
     name, _, number = told[0].partition(":")
     assert name == "r.yaml"
-    if "points" in new:
+    if "points: [a" in new:
         return  # told at the view that uses the points
     assert new.split("\n")[-1].strip() in "\n".join(
         (tmp_path / "r.yaml").read_text().splitlines()[max(0, int(number) - 2) : int(number) + 2]
@@ -154,6 +230,9 @@ def test_a_fault_is_told_with_its_place_and_the_nearest_name(tmp_path, old, new,
         ("seed: 1,", "seed: 1, seed: 2,", "dataset.forge.seed stands twice, first in line"),
         ("final: mean", "final: *mean", "aliases"),
         ("final: mean", "final: [mean", "does not read as YAML"),
+        ("final: mean", "final: me\0an", "no text may hold the character U+0000; remove it"),
+        ("final: mean", "final: " + 3000 * "[", "nested too deeply"),
+        ("final: mean", "final: " + 60 * "[" + 60 * "]", "nested too deeply"),
     ],
 )
 def test_faults_of_yaml_have_their_line(tmp_path, old, new, words) -> None:
@@ -162,6 +241,14 @@ def test_faults_of_yaml_have_their_line(tmp_path, old, new, words) -> None:
 
     assert words in line
     assert line.split(":")[1].isdigit()
+
+
+def test_a_chain_longer_than_the_sites_is_no_fault(tmp_path) -> None:
+    """A point beyond the sites misspells none of them while each site is found."""
+    path = tmp_path / "r.yaml"
+    path.write_text(TINY.read_text().replace("points: [L1/L2", "points: [T12/L1, L1/L2", 1))
+
+    assert read_recipe(path).keypoints["discs"].points[:2] == ("T12/L1", "L1/L2")
 
 
 def test_all_faults_are_told_at_once(tmp_path) -> None:

@@ -5,13 +5,25 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor, nn
 
+from overread.pipeline.keys import hash_file
+from overread.pipeline.store import MANIFEST, Entry, StoreError
+
 __all__ = ["NETWORK", "load_network", "load_state", "tidy"]
 
 NETWORK = "network.safetensors"
 
 
 def load_state(entry: Path) -> dict[str, Tensor]:
-    """Return the weights of a training step."""
+    """Return the weights of a training step.
+
+    Args:
+        entry: folder of the step; one that is still worked on has no manifest to check against.
+
+    Raises:
+        StoreError: if the weights are not those that were written.
+    """
+    if (entry / MANIFEST).exists():
+        _refuse_damaged(Entry(entry))
     return safetensors.torch.load_file(entry / NETWORK)
 
 
@@ -25,3 +37,12 @@ def tidy(folder: Path) -> None:
     """Remove what only an interrupted training needs."""
     for state in folder.glob("state.*"):
         state.unlink()
+
+
+def _refuse_damaged(entry: Entry) -> None:
+    known, path = entry.manifest.files.get(NETWORK, {}), entry.folder / NETWORK
+    if not path.is_file() or hash_file(path) != known.get("sha256"):
+        raise StoreError(
+            f"{entry.id}: {NETWORK} is not as it was written; look for more such files with "
+            f"`overread store verify`, remove {entry.folder} and run again"
+        )

@@ -64,7 +64,7 @@ class ForgeSpec(Spec):
     """
 
     studies: int = Field(ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     style: Literal["clean", "hospital"] = "clean"
 
 
@@ -97,7 +97,7 @@ class Recipe(Spec):
     """
 
     recipe: Literal[1]
-    name: str
+    name: str = Field(min_length=1)
     about: AboutSpec
     dataset: DatasetChoice
     folds: FoldSpec = FoldSpec()
@@ -107,9 +107,9 @@ class Recipe(Spec):
     members: dict[str, MemberSpec]
     ensembles: dict[str, Named] = Field(default_factory=dict)
     final: str
-    scores: tuple[Named, ...]
+    scores: tuple[Named, ...] = Field(min_length=1)
     score_by: Literal["unit", "subject"] = "unit"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     max_broken: float = Field(default=0.1, ge=0, le=1)
 
     @property

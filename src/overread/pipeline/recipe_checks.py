@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from overread.imaging import ROLE_PLANE
 from overread.inference import asked_targets
 from overread.pipeline.recipe_errors import Fault, faults_of
+from overread.pipeline.recipe_models import model_faults
 from overread.pipeline.recipe_text import Path
 from overread.records import RecordError, Rubric
 from overread.shelf import Named, NotOnShelfError, nearest, settings_of, take
@@ -34,12 +35,16 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
     yield from _names(recipe)
     shelf = list(_shelves(recipe))
     yield from shelf
+    if not any("model" in path for path, _ in shelf):
+        yield from model_faults(recipe)
     yield from _locators(recipe)
     yield from _views(recipe)
     yield from _members(recipe)
     yield from _ensembles(recipe)
     if not any(path[:1] == ("dataset",) for path, _ in shelf):
-        yield from _targets(recipe, rubric_of())
+        rubric = rubric_of()
+        yield from _targets(recipe, rubric)
+        yield from _sites(recipe, rubric)
 
 
 def _names(recipe: "Recipe") -> Iterator[Fault]:
@@ -131,6 +136,8 @@ def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
         for index, predictor in enumerate(needs[name]):
             path = ("ensembles", name, "of", index)
             yield from _known(path, "member or ensemble", predictor, predictors)
+            if predictor in needs[name][:index]:
+                yield path, f'"{predictor}" stands twice; name each predictor once'
     for cycle in _cycles(needs):
         yield ("ensembles", cycle[0], "of"), f"ensembles join each other: {_arrows(cycle)}"
     yield from _known(("final",), "member or ensemble", recipe.final, predictors)
@@ -157,12 +164,35 @@ def _targets(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
         except RecordError as error:
             if not set(member.targets or ()) - set(rubric.names):
                 yield ("members", name, "mirror"), str(error)
+
+
+def _sites(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
+    """Compare the points that views are cut around with the sites that are graded.
+
+    A chain may be longer than the sites; a point that is no site is a fault where a site is absent.
+    """
     for name, view in recipe.views.items():
         locator = recipe.keypoints.get(view.around or "")
         if locator and not set(locator.points) & set(rubric.sites):
             found, sites = ", ".join(locator.points), ", ".join(rubric.sites) or "none"
             sentence = f'locator "{view.around}" finds {found}, but {rubric.name} has sites {sites}'
             yield ("views", name, "around"), sentence
+    for name in _found_for_views(recipe):
+        points = recipe.keypoints[name].points
+        if set(points) & set(rubric.sites) and set(rubric.sites) - set(points):
+            for index, point in enumerate(points):
+                yield from _known(("keypoints", name, "points", index), "site", point, rubric.sites)
+
+
+def _found_for_views(recipe: "Recipe") -> dict[str, None]:
+    """Return the locators that a view is cut around, and those that they are found around."""
+    found: dict[str, None] = {}
+    for view in recipe.views.values():
+        name = view.around
+        while name in recipe.keypoints and name not in found:
+            found[name] = None
+            name = recipe.keypoints[name].around
+    return found
 
 
 def unknown_roles(value: Mapping[str, Any]) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ It knows pydantic's errors and the models they come from; it does not know what 
 """
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,10 @@ EXPECTED = {
     "model_type": "settings (key: value)",
     "model_attributes_type": "settings (key: value)",
 }
+
+ABSENT = {"missing", "too_short", "string_too_short"}
+NEEDED = "is missing; it is needed"
+NO_NUMBER = re.compile(r"[-+]?\.(nan|inf)", re.IGNORECASE)
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], at: Path = ()) -> Iterator[Fault]:
@@ -83,8 +88,8 @@ def _sentence(detail: Mapping[str, Any], model: type[BaseModel], path: Path) -> 
         around = model_at(model, path[:-1])
         names = around.model_fields if around else ()
         return f"unknown key; {nearest(str(path[-1]), names)}"
-    if kind == "missing":
-        return "is missing; it is needed"
+    if kind in ABSENT:
+        return _absent(detail, str(path[-1]))
     if kind == "literal_error":
         choices = [
             word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")
@@ -98,6 +103,19 @@ def _sentence(detail: Mapping[str, Any], model: type[BaseModel], path: Path) -> 
     return f"found {show(found)}, expected {message[:1].lower()}{message[1:]}"
 
 
+def _absent(detail: Mapping[str, Any], name: str) -> str:
+    """Say that a key, letters or items are missing, and which key may be a misspelling of it."""
+    found = detail.get("input")
+    if detail["type"] == "missing":
+        keys = [str(key) for key in found] if isinstance(found, Mapping) else []
+        near = difflib.get_close_matches(name, keys, n=1)
+        return f'is missing; found "{near[0]}", did you mean "{name}"?' if near else NEEDED
+    least = detail["ctx"]["min_length"]
+    thing = "letter" if isinstance(found, str) else "item"
+    what = show(found) if found else "nothing in it"
+    return f"found {what}, expected {least} {thing}{'s' if least > 1 else ''} at least"
+
+
 def show(value: Any) -> str:
     """Return a value for people, short, with its kind.
 
@@ -107,6 +125,8 @@ def show(value: Any) -> str:
     """
     if value is None:
         return "nothing"
+    if isinstance(value, str) and NO_NUMBER.fullmatch(value):
+        return f"{value} (not a finite number)"
     if isinstance(value, str):
         return f'"{_short(value)}" (a word)'
     if isinstance(value, bool):

@@ -14,6 +14,7 @@ import yaml
 __all__ = ["Parsed", "Path", "RecipeError", "parse", "words", "write"]
 
 Path = tuple[str | int, ...]
+DEEPEST = 50
 
 
 class RecipeError(ValueError):
@@ -109,26 +110,40 @@ def parse(text: str, name: str) -> Parsed:
     Raises:
         RecipeError: one line with file and line number.
     """
-    loader = _Loader(text)
     lines: dict[Path, int] = {}
     try:
-        node = loader.get_single_node()
-        value = _plain(loader, node, (), lines) if node else None
+        value = _value(text, lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         what = " ".join(filter(None, (error.context, error.problem)))
         raise RecipeError([f"{name}:{line}: does not read as YAML: {what}"]) from None
-    except yaml.YAMLError as error:
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"no text may hold the character U+{ord(text[error.position]):04X}; remove it"
+        raise RecipeError([f"{name}:{line}: does not read as YAML: {what}"]) from None
+    except RecursionError:
+        what = "brackets or keys are nested too deeply; close what stands open"
+        raise RecipeError([f"{name}:1: does not read as YAML: {what}"]) from None
+    except (yaml.YAMLError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise RecipeError([f"{name}:1: does not read as YAML: {first}"]) from None
+    return Parsed(name, value, lines)
+
+
+def _value(text: str, lines: dict[Path, int]) -> Any:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return _plain(loader, node, (), lines) if node else None
     finally:
         loader.dispose()
-    return Parsed(name, value, lines)
 
 
 def _plain(loader: _Loader, node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
+    if len(path) > DEEPEST:
+        raise RecursionError
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, path, lines)
     if isinstance(node, yaml.SequenceNode):

@@ -1,0 +1,90 @@
+"""Does a recipe's choice of networks fit: the right kind, a known backbone, levels that it has?
+
+It asks the shelf and the encoders; it builds no network with weights and reads no data.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import torch
+
+from overread.models import EncoderSpec, WeightsError, build_pyramid
+from overread.pipeline.recipe_errors import Fault
+from overread.pipeline.recipe_text import Path
+from overread.shelf import Named, names_on_shelf, nearest, settings_of, take
+
+if TYPE_CHECKING:
+    from overread.pipeline.recipe import Recipe
+
+__all__ = ["model_faults"]
+
+ROOM = "overread.models"
+OWN = "tiny_conv"
+KINDS = {
+    "keypoints": ("points", "finds no points, but a locator's model must"),
+    "members": ("heads", "does not grade, but a member's model must"),
+}
+# Weights that are nowhere: a backbone of a known name is refused for them before it is built.
+NOWHERE = "file:/nowhere/names-only"
+
+
+def model_faults(recipe: "Recipe") -> Iterator[Fault]:
+    """Yield the faults of each `model` whose settings are valid by themselves."""
+    for kind in KINDS:
+        specs: Mapping[str, Named] = {
+            name: spec.model for name, spec in getattr(recipe, kind).items()
+        }
+        for name, model in specs.items():
+            yield from _of_model(kind, (kind, name, "model"), model)
+
+
+def _of_model(kind: str, path: Path, named: Named) -> Iterator[Fault]:
+    module, spec = settings_of(ROOM, named)
+    argument, sentence = KINDS[kind]
+    if not _takes(module, argument):
+        right = [n for n in names_on_shelf(ROOM) if _takes(take(ROOM, n), argument)]
+        yield (*path, "use"), f'"{named.use}" {sentence}; {nearest(named.use, right)}'
+    elif isinstance(spec, EncoderSpec):
+        levels = getattr(spec, "levels", None)
+        yield from _of_encoder(path, spec, levels if isinstance(levels, tuple) else (0, 1))
+
+
+def _takes(module: ModuleType, argument: str) -> bool:
+    build = getattr(module, "build", None)
+    return build is not None and argument in inspect.signature(build).parameters
+
+
+def _of_encoder(path: Path, spec: EncoderSpec, levels: tuple[int, ...]) -> Iterator[Fault]:
+    falls = list(levels) != sorted(set(levels))
+    if falls or (spec.backbone == OWN and levels[0] < 0):
+        yield (*path, "levels"), f"found {list(levels)}, expected levels from 0 that rise"
+    elif spec.backbone == OWN:
+        yield from _of_own(path, spec, levels)
+    elif fault := _no_backbone(spec.backbone):
+        yield (*path, "backbone"), fault
+
+
+def _of_own(path: Path, spec: EncoderSpec, levels: tuple[int, ...]) -> Iterator[Fault]:
+    try:
+        with torch.device("meta"):  # shapes only
+            build_pyramid(spec, channels=1, levels=levels)
+    except WeightsError as error:
+        yield (*path, "weights"), str(error)
+    except ValueError as error:
+        yield (*path, "levels"), str(error)
+
+
+@cache
+def _no_backbone(name: str) -> str | None:
+    """Return what is wrong with the name of a backbone, or None; it costs seconds only once."""
+    try:
+        build_pyramid(EncoderSpec(backbone=name, weights=NOWHERE), channels=1, levels=(0, 1))
+    except WeightsError:
+        return None
+    except ValueError as error:
+        near, _, known = str(error).partition(" known: ")
+        return near if "did you mean" in near else f"{near} known: {known}"
+    return None
