@@ -139,8 +139,8 @@ def test_another_model_in_a_member_stands_alone() -> None:
             "model: {use: heatmap, backbone: tiny_conv, levels: [1, 2, 3], neck: 64, hidden: 32}",
             "model: {use: slice_attention, backbone: tiny_conv}",
             (
-                'keypoints.discs.model.use: "slice_attention" finds no points, but a locator\'s model'
-                " must; known: heatmap"
+                'keypoints.discs.model.use: "slice_attention" finds no points, but a locator\'s '
+                "model must; known: heatmap"
             ),
         ),
         (
