@@ -1,6 +1,7 @@
 """What every test can ask for: the folders of real data and golden fixtures, or a reasoned skip."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ def folder(variable: str, default: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"{path} is absent; name the folder in {variable}")
     return path
+
+
+@pytest.fixture(autouse=True)
+def tiny_numbers():
+    """Let a test that ran a pipeline leave no flushed denormals to the next one."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from overread.inference.opening import EXPECTED, decode_study, open_studies
 from overread.inference.picturing import picture_study
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import range_findings
+from overread.models import flush_denormals
 from overread.records import Finding, Keypoints, Predictions, Study
 from overread.shelf import Spec
 
@@ -73,6 +74,7 @@ def grade(
         An entry for each study. One that cannot be read or graded is refused with a reason, and
         the batch goes on.
     """
+    flush_denormals()
     reading = open_studies(bundle.recipe.dataset, path, on_progress=on_progress)
     known = {study.id for study in reading.studies}
     studies = []

@@ -21,5 +21,3 @@ __all__ = [
     "declare_vision_operators",
     "flush_denormals",
 ]
-
-flush_denormals()

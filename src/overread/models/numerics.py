@@ -2,7 +2,7 @@
 
 Denormal numbers (below about 1e-38) make a step of a small network on a CPU up to twice as slow
 and change nothing that can be seen. The setting is per thread and inherited by threads that start
-later, so it is made when networks are first imported, before torch has threads of its own.
+later, so a run and a grading make it first, before torch has threads of its own.
 """
 
 import torch

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from overread.models import flush_denormals
 from overread.pipeline.graph import Graph
 from overread.pipeline.plan import PlanError, graph_of
 from overread.pipeline.recipe import Recipe
@@ -102,6 +103,7 @@ def run(
         PlanError: if there is no data.
         RunError: if a step fails, or more studies are broken than the recipe allows.
     """
+    flush_denormals()
     graph = graph_of(recipe, data, store)
     context = Context(data=data, workers=workers, max_broken=recipe.max_broken)
     results = run_steps(graph.goals, Store(store), context, listen=listen)
