@@ -42,7 +42,7 @@ class DemoSpec(Spec):
     """
 
     recipe: str = "tiny/lumbar_two_stage"
-    studies: int = 24
+    studies: int = 20
     seed: int = 4096
     shown: int = 6
 
