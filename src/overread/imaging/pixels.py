@@ -51,7 +51,11 @@ class StudyPixels:
         )
 
     def turned(self) -> "StudyPixels":
-        """Return the study with every image upside down: the rows in reverse order."""
+        """Return the study with every image upside down; kept, since each site asks again."""
+        return self._turned
+
+    @cached_property
+    def _turned(self) -> "StudyPixels":
         volumes = []
         for volume in self.volumes:
             array = np.zeros_like(volume.array)

@@ -91,13 +91,14 @@ def grade_each(
     bundle: Bundle, study: Study, spec: GradeSpec, findings: tuple[Finding, ...] = ()
 ) -> GradedStudy:
     """Grade one study that was read; what is wrong with it becomes a reason, never an error."""
+    broken: tuple[Finding, ...] = ()
     try:
         pixels, broken = decode_study(study)
         graded = grade_study(bundle, pixels, spec)
     except EXPECTED as error:
         refused = str(error) or type(error).__name__
         note = Finding("study_refused", "refuse", refused, study=study.id)
-        return GradedStudy(study.id, study.uid, study.subject, refused, (*findings, note))
+        return GradedStudy(study.id, study.uid, study.subject, refused, (*findings, *broken, note))
     return replace(graded, findings=(*findings, *broken, *graded.findings))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from overread.pipeline.keys import hash_file
 from overread.pipeline.store import MANIFEST, Entry, StoreError
 
-__all__ = ["NETWORK", "load_network", "load_state", "tidy"]
+__all__ = ["NETWORK", "load_network", "load_state"]
 
 NETWORK = "network.safetensors"
 
@@ -31,12 +31,6 @@ def load_network(network: nn.Module, entry: Path) -> nn.Module:
     """Fill an untrained network with the weights of a training step, ready to predict."""
     network.load_state_dict(load_state(entry))
     return network.eval().requires_grad_(requires_grad=False)
-
-
-def tidy(folder: Path) -> None:
-    """Remove what only an interrupted training needs."""
-    for state in folder.glob("state.*"):
-        state.unlink()
 
 
 def _refuse_damaged(entry: Entry) -> None:

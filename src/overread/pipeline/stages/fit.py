@@ -5,7 +5,6 @@ from collections.abc import Collection
 from overread.datasets import Dataset
 from overread.inference import MemberExamples, load_cuts, member_examples, member_network
 from overread.learning import fit, grading_loss
-from overread.pipeline.networks import tidy
 from overread.pipeline.parts import part_folder, without
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
@@ -32,7 +31,6 @@ def make(task: Task) -> None:
         validation=examples_of(task, studies_in(task, dataset, folds, {fold}), dataset.labels),
         on_progress=task.context.on_progress,
     )
-    tidy(task.folder)
 
 
 def studies_in(

@@ -4,7 +4,7 @@ from functools import partial
 
 from overread.inference import LocatorSpec, locator_loss, locator_network
 from overread.learning import fit
-from overread.pipeline.networks import load_network, tidy
+from overread.pipeline.networks import load_network
 from overread.pipeline.stages.draw import load_examples, of_studies
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
@@ -33,7 +33,6 @@ def make(task: Task) -> None:
         validation=of_studies(examples, inside),
         on_progress=task.context.on_progress,
     )
-    tidy(task.folder)
 
 
 STAGE = Stage("locate_fit", 1, make)
