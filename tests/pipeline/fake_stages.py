@@ -1,6 +1,8 @@
 """Stages without pixels, to test the store and the runner with."""
 
 import json
+import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,29 @@ def make_slowly(task: Task) -> None:
     (task.folder / "number.json").write_text(json.dumps(sum(done)))
 
 
+def make_meeting(task: Task) -> None:
+    """Come to a place and wait until all others are there."""
+    place = Path(task.step.settings["place"])
+    (place / f"{task.step.name}.here").touch()
+    deadline = time.monotonic() + 30
+    while len(list(place.glob("*.here"))) < task.step.settings["of"]:
+        task.context.on_progress("waiting", 0, 1)
+        if time.monotonic() > deadline:
+            message = "nobody came"
+            raise TimeoutError(message)
+        time.sleep(0.02)
+    task.context.on_progress("waiting", 1, 1)
+    make_number(task)
+
+
+def make_mourning(task: Task) -> None:
+    """Fail, in one way or another."""
+    if task.step.settings["how"] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    message = "nothing is left"
+    raise ValueError(message)
+
+
 def make_parts(task: Task) -> Outcome:
     """Write one file a patient; patients called "bad..." are broken."""
 
@@ -59,12 +84,15 @@ def make_parts(task: Task) -> Outcome:
 NUMBER = Stage("number", 1, make_number)
 CACHE = Stage("cache", 1, make_number, cache=True)
 SLOW = Stage("slow", 1, make_slowly)
+MEETING = Stage("meeting", 1, make_meeting)
+MOURNING = Stage("mourning", 1, make_mourning)
 PARTS = Stage("parts", 1, make_parts)
 
 
-def number(name: str, value: int, *inputs: Step, stage: Stage = NUMBER) -> Step:
+def number(name: str, value: int, *inputs: Step, stage: Stage = NUMBER, **more: object) -> Step:
     """Return a step that adds `value` to its inputs."""
-    return Step(stage, name, {"value": value}, {f"in{i}": step for i, step in enumerate(inputs)})
+    needed = {f"in{i}": step for i, step in enumerate(inputs)}
+    return Step(stage, name, {"value": value, **more}, needed)
 
 
 def parts(*patients: str, **inputs: Step) -> Step:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from overread.cli.options import Json, Workers, default_workers, write_json
+from overread.cli.options import Jobs, Json, Workers, default_jobs, default_workers, write_json
 from overread.cli.progress import watching
 
 __all__ = ["COMMANDS"]
@@ -18,13 +18,16 @@ def demo(
         "demo"
     ),
     workers: Workers = 0,
+    jobs: Jobs = 0,
     json: Json = False,
 ) -> None:
     """Forge studies, train on them, bundle, grade new ones, and write a page. A few minutes."""
     from overread.pipeline.demo import run_demo
 
     with watching() as watch:
-        summary = run_demo(output, workers=default_workers(workers), listen=watch)
+        summary = run_demo(
+            output, workers=default_workers(workers), jobs=default_jobs(jobs), listen=watch
+        )
     if json:
         write_json(summary)
         return

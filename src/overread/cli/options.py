@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Data", "Json", "RecipeName", "StoreFolder", "Workers", "default_workers", "write_json"]
+__all__ = [
+    "Data",
+    "Jobs",
+    "Json",
+    "RecipeName",
+    "StoreFolder",
+    "Workers",
+    "default_jobs",
+    "default_workers",
+    "write_json",
+]
 
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of one that ships.")
@@ -24,6 +34,22 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON, and only JSON, t
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Studies at a time; 0 = one for each core.")
 ]
+
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        min=0,
+        help="Steps at a time, such as folds; 0 = up to four on a CPU, one on a GPU.",
+    ),
+]
+
+
+def default_jobs(jobs: int) -> int:
+    """Return how many steps to make at a time."""
+    from overread.pipeline import default_jobs as of_this_machine
+
+    return jobs or of_this_machine()
 
 
 def default_workers(workers: int) -> int:

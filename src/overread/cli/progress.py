@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import rich.console
 import rich.progress
@@ -27,17 +28,26 @@ def _bars(console: rich.console.Console) -> rich.progress.Progress:
     )
 
 
+@dataclass
+class _Line:
+    """How far one thing is: its bar, and since when."""
+
+    title: str
+    what: str
+    bar: rich.progress.TaskID
+    first: int
+    began: float = field(default_factory=time.monotonic)
+    spoke: float = field(default_factory=time.monotonic)
+
+
 class Watch:
-    """Shows the events of a run: one line for each finished step, one bar for the current one."""
+    """Shows the events of a run: one line for each finished step, a bar for each current one."""
 
     def __init__(self, console: rich.console.Console, bars: rich.progress.Progress) -> None:
         self.console = console
         self.bars = bars
-        self.task: rich.progress.TaskID | None = None
-        self.what = ""
-        self.where = ""
-        self.began = self.spoke = time.monotonic()
-        self.first = 0
+        self.lines: dict[str, _Line] = {}
+        self.where: dict[str, str] = {}
         self.waiting = ""
 
     def __call__(self, event: object) -> None:
@@ -47,51 +57,56 @@ class Watch:
 
     def show_begin(self, event: object) -> None:
         """Name the step and how far the run is."""
-        self.where = f"[{event.position}/{event.steps}] {event.step}"  # type: ignore[attr-defined]
+        step: str = event.step  # type: ignore[attr-defined]
+        self.where[step] = f"[{event.position}/{event.steps}] {step}"  # type: ignore[attr-defined]
         self.waiting = ""
-        self._clear()
         if not self.console.is_terminal:
-            self.console.print(f"{self.where} ...", markup=False, highlight=False)
+            self._say(f"{self.where[step]} ...")
 
     def show_progress(self, event: object) -> None:
         """Move the bar; without a terminal say something every half minute."""
-        self.progress(event.what, event.done, event.total)  # type: ignore[attr-defined]
+        self._move(event.step, event.what, event.done, event.total)  # type: ignore[attr-defined]
 
     def show_end(self, event: object) -> None:
         """Say what became of the step."""
-        self._clear()
+        step: str = event.step  # type: ignore[attr-defined]
+        self._clear(step)
         seconds = f" in {event.seconds:.1f} s" if event.seconds else ""  # type: ignore[attr-defined]
-        line = f"{self.where} {event.state}{seconds}"  # type: ignore[attr-defined]
-        self.console.print(line, markup=False, highlight=False)
+        self._say(f"{self.where.pop(step, step)} {event.state}{seconds}")  # type: ignore[attr-defined]
 
     def show_wait(self, event: object) -> None:
         """Say once whom the step is left to."""
         line = f"{event.step} is being made by {event.what}; waiting"  # type: ignore[attr-defined]
         if line != self.waiting:
-            self.console.print(line, markup=False, highlight=False)
+            self._say(line)
             self.waiting = line
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Show how far something is."""
-        now = time.monotonic()
-        if what != self.what or self.task is None:
-            self._clear()
-            self.what, self.began, self.first, self.spoke = what, now, done, now
-            title = f"{self.where} {what}".strip()
-            self.task = self.bars.add_task(title, total=total, completed=done, rate="")
-        speed = (done - self.first) / (now - self.began) if now > self.began else 0.0
-        rate = f"{speed:.1f}/s" if speed else ""
-        self.bars.update(self.task, completed=done, total=total, rate=rate)
-        if not self.console.is_terminal and now - self.spoke > QUIET_S:
-            left = f", about {(total - done) / speed:.0f} s left" if speed else ""
-            line = f"{self.where} {what} {done}/{total} {rate}{left}"
-            self.console.print(line, markup=False, highlight=False)
-            self.spoke = now
+        """Show how far something is that is no step."""
+        self._move("", what, done, total)
 
-    def _clear(self) -> None:
-        if self.task is not None:
-            self.bars.remove_task(self.task)
-            self.task = None
+    def _move(self, step: str, what: str, done: int, total: int) -> None:
+        line = self.lines.get(step)
+        if line is None or line.what != what:
+            self._clear(step)
+            title = f"{self.where.get(step, step)} {what}".strip()
+            bar = self.bars.add_task(title, total=total, completed=done, rate="")
+            line = self.lines[step] = _Line(title, what, bar, done)
+        now = time.monotonic()
+        speed = (done - line.first) / (now - line.began) if now > line.began else 0.0
+        rate = f"{speed:.1f}/s" if speed else ""
+        self.bars.update(line.bar, completed=done, total=total, rate=rate)
+        if not self.console.is_terminal and now - line.spoke > QUIET_S:
+            left = f", about {(total - done) / speed:.0f} s left" if speed else ""
+            self._say(f"{line.title} {done}/{total} {rate}{left}")
+            line.spoke = now
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False)
+
+    def _clear(self, step: str) -> None:
+        if line := self.lines.pop(step, None):
+            self.bars.remove_task(line.bar)
 
 
 @contextmanager

@@ -8,10 +8,12 @@ import typer
 
 from overread.cli.options import (
     Data,
+    Jobs,
     Json,
     RecipeName,
     StoreFolder,
     Workers,
+    default_jobs,
     default_workers,
     write_json,
 )
@@ -74,10 +76,11 @@ def run(
     data: Data = None,
     store: StoreFolder = STORE,
     workers: Workers = 0,
+    jobs: Jobs = 0,
     json: Json = False,
 ) -> None:
     """Make what a recipe lacks; finished steps are kept. Interrupted, it goes on where it was."""
-    ran = _run(recipe, data, store, workers)
+    ran = _run(recipe, data, store, workers=workers, jobs=jobs)
     for study, why in ran.broken.items():
         typer.echo(f"set aside: study {study}: {why}", err=True)
     if json:
@@ -89,12 +92,19 @@ def run(
     typer.echo(f"report: {ran.report}")
 
 
-def _run(recipe: str, data: Path | None, store: Path, workers: int) -> "Ran":
+def _run(recipe: str, data: Path | None, store: Path, *, workers: int, jobs: int) -> "Ran":
     from overread.pipeline import run as run_recipe
 
     read = _read(recipe)
     with watching() as watch:
-        return run_recipe(read, data, store, workers=default_workers(workers), listen=watch)
+        return run_recipe(
+            read,
+            data,
+            store,
+            workers=default_workers(workers),
+            jobs=default_jobs(jobs),
+            listen=watch,
+        )
 
 
 def _read(recipe: str) -> "Recipe":

@@ -1,6 +1,7 @@
 """Recipe -> plan -> what is missing is run, each step kept under the hash of what decides it."""
 
 from overread.pipeline.bundling import bundle_recipe, make_bundle
+from overread.pipeline.crew import default_jobs
 from overread.pipeline.driver import Ran, finished, run
 from overread.pipeline.graph import Graph, build_graph
 from overread.pipeline.plan import Plan, PlanError, PlannedStep, graph_of, graphs_in_store, plan
@@ -42,6 +43,7 @@ __all__ = [
     "Task",
     "build_graph",
     "bundle_recipe",
+    "default_jobs",
     "find_recipe",
     "finished",
     "graph_of",

@@ -88,6 +88,7 @@ def run(
     store: Path,
     *,
     workers: int = 1,
+    jobs: int = 1,
     listen: Listener = unseen,
 ) -> Ran:
     """Make what a recipe lacks in a store; a finished step is never made again.
@@ -97,6 +98,10 @@ def run(
         data: the dataset's folder; None where the recipe forges its studies.
         store: folder of the store; made if need be.
         workers: studies worked on at a time.
+        jobs: steps made at a time, such as the folds of a training. More than one, and each is
+            made by a process with its share of the cores: a script that asks for it must be
+            guarded by `if __name__ == "__main__":`. On a CPU the last bits of a training depend
+            on its share of the cores, so resume with the same number for the same bits.
         listen: told what goes on.
 
     Raises:
@@ -105,7 +110,7 @@ def run(
     """
     flush_denormals()
     graph = graph_of(recipe, data, store)
-    context = Context(data=data, workers=workers, max_broken=recipe.max_broken)
+    context = Context(data=data, workers=workers, jobs=jobs, max_broken=recipe.max_broken)
     results = run_steps(graph.goals, Store(store), context, listen=listen)
     return _collect(graph, Store(store), tuple(results))
 

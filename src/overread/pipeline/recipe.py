@@ -6,12 +6,12 @@ It knows the shape of a recipe and which names belong together; it knows no data
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from overread.imaging import ViewSpec
-from overread.inference import LocatorSpec, MemberSpec
+from overread.inference import LocatorSpec, MemberSpec, TableSpec
 from overread.learning import FoldSpec
 from overread.pipeline import recipe_text
 from overread.pipeline.recipe_checks import check, joined_by, joiner, unknown_roles, unread_shelves
@@ -74,6 +74,18 @@ class DatasetChoice(Named):
     forge: ForgeSpec | None = None
 
 
+def _kind(member: Any) -> str:
+    """Return which kind of member this is: one with a `table`, or one with a network."""
+    tabled = "table" in member if isinstance(member, Mapping) else isinstance(member, TableSpec)
+    return TableSpec.__name__ if tabled else MemberSpec.__name__
+
+
+Member = Annotated[
+    Annotated[MemberSpec, Tag(MemberSpec.__name__)] | Annotated[TableSpec, Tag(TableSpec.__name__)],
+    Discriminator(_kind),
+]
+
+
 class Recipe(Spec):
     """A whole system, in the order in which things happen.
 
@@ -86,7 +98,7 @@ class Recipe(Spec):
         keypoints: {locator: settings}.
         views: {view: how it is cut}.
         defaults: laid under each member.
-        members: {member: settings}.
+        members: {member: settings}: networks, or tables that other networks made.
         ensembles: {ensemble: how predictors are joined}.
         final: the predictor that counts.
         scores: how predictors are measured.
@@ -102,9 +114,9 @@ class Recipe(Spec):
     dataset: DatasetChoice
     folds: FoldSpec = FoldSpec()
     keypoints: dict[str, LocatorSpec] = Field(default_factory=dict)
-    views: dict[str, ViewSpec]
+    views: dict[str, ViewSpec] = Field(default_factory=dict)
     defaults: dict[str, Any] = Field(default_factory=dict)
-    members: dict[str, MemberSpec]
+    members: dict[str, Member]
     ensembles: dict[str, Named] = Field(default_factory=dict)
     final: str
     scores: tuple[Named, ...] = Field(min_length=1)
@@ -116,6 +128,16 @@ class Recipe(Spec):
     def name_in_store(self) -> str:
         """The name as a file name."""
         return re.sub(r"[^A-Za-z0-9_.-]+", "_", self.name).strip("._") or "recipe"
+
+    @property
+    def networks(self) -> dict[str, MemberSpec]:
+        """The members that are networks."""
+        return {name: one for name, one in self.members.items() if isinstance(one, MemberSpec)}
+
+    @property
+    def tables(self) -> dict[str, TableSpec]:
+        """The members that are tables."""
+        return {name: one for name, one in self.members.items() if isinstance(one, TableSpec)}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -171,16 +193,21 @@ def _as_written(parsed: Parsed, path: Path_) -> Path_:
 def with_defaults(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe with its `defaults` laid under each member.
 
-    Settings are merged key by key; where a member names another `use`, its settings stand alone.
+    Settings are merged key by key; where a member names another `use`, its settings stand alone, as
+    those of a table do.
     """
     defaults, members = value.get("defaults"), value.get("members")
     if not isinstance(defaults, dict) or not isinstance(members, dict):
         return dict(value)
     merged = {
-        name: _laid_under(defaults, member) if isinstance(member, dict) else member
+        name: _laid_under(defaults, member) if _is_network(member) else member
         for name, member in members.items()
     }
     return {**value, "members": merged}
+
+
+def _is_network(member: Any) -> bool:
+    return isinstance(member, dict) and _kind(member) == MemberSpec.__name__
 
 
 def _laid_under(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,8 +245,12 @@ def resolved_recipe(recipe: Recipe) -> str:
     content["dataset"] = {**_resolved("datasets", _bare(recipe.dataset))}
     if recipe.dataset.forge is not None:
         content["dataset"]["forge"] = recipe.dataset.forge.model_dump(mode="json")
-    for kind in ("keypoints", "members"):
-        for name, spec in getattr(recipe, kind).items():
+    learners: dict[str, Mapping[str, LocatorSpec | MemberSpec]] = {
+        "keypoints": recipe.keypoints,
+        "members": recipe.networks,
+    }
+    for kind, specs in learners.items():
+        for name, spec in specs.items():
             content[kind][name]["model"] = _resolved("models", spec.model)
     content["ensembles"] = {
         name: {**_resolved("ensembling", joiner(named)), "of": list(joined_by(named))}

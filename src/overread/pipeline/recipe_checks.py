@@ -33,6 +33,7 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
         rubric_of: returns the rubric; called only when the dataset's settings are valid.
     """
     yield from _names(recipe)
+    yield from _folds(recipe)
     shelf = list(_shelves(recipe))
     yield from shelf
     if not any("model" in path for path, _ in shelf):
@@ -56,6 +57,11 @@ def _names(recipe: "Recipe") -> Iterator[Fault]:
         yield ("ensembles", name), "is also the name of a member; predictors share one name space"
     if not recipe.members:
         yield ("members",), "is empty; a recipe needs one member at least"
+
+
+def _folds(recipe: "Recipe") -> Iterator[Fault]:
+    if recipe.folds.count is None and (recipe.networks or recipe.keypoints):
+        yield ("folds", "count"), "is missing; networks are trained by fold, so it must be known"
 
 
 def _shelves(recipe: "Recipe") -> Iterator[Fault]:
@@ -121,7 +127,7 @@ def _views(recipe: "Recipe") -> Iterator[Fault]:
 
 
 def _members(recipe: "Recipe") -> Iterator[Fault]:
-    for name, member in recipe.members.items():
+    for name, member in recipe.networks.items():
         for index, view in enumerate(member.views):
             yield from _known(("members", name, "views", index), "view", view, recipe.views)
 
@@ -156,7 +162,7 @@ def joiner(named: Named) -> Named:
 
 
 def _targets(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
-    for name, member in recipe.members.items():
+    for name, member in recipe.networks.items():
         for index, target in enumerate(member.targets or ()):
             yield from _known(("members", name, "targets", index), "target", target, rubric.names)
         try:

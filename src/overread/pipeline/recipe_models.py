@@ -4,7 +4,7 @@ It asks the shelf and the encoders; it builds no network with weights and reads 
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -33,12 +33,10 @@ NOWHERE = "file:/nowhere/names-only"
 
 def model_faults(recipe: "Recipe") -> Iterator[Fault]:
     """Yield the faults of each `model` whose settings are valid by themselves."""
-    for kind in KINDS:
-        specs: Mapping[str, Named] = {
-            name: spec.model for name, spec in getattr(recipe, kind).items()
-        }
-        for name, model in specs.items():
-            yield from _of_model(kind, (kind, name, "model"), model)
+    for name, locator in recipe.keypoints.items():
+        yield from _of_model("keypoints", ("keypoints", name, "model"), locator.model)
+    for name, member in recipe.networks.items():
+        yield from _of_model("members", ("members", name, "model"), member.model)
 
 
 def _of_model(kind: str, path: Path, named: Named) -> Iterator[Fault]:

@@ -27,12 +27,14 @@ class Context:
     Attributes:
         data: folder of the dataset; None when the studies are forged.
         workers: how many studies are worked on at a time.
+        jobs: how many steps are made at a time; more than one, and each has a process of its own.
         max_broken: share of broken studies above which a run is refused.
         on_progress: told (what, done, total) while a step is being made.
     """
 
     data: Path | None = None
     workers: int = 1
+    jobs: int = 1
     max_broken: float = 0.1
     on_progress: Progress = silent
 
