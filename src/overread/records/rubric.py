@@ -1,5 +1,6 @@
 """What is graded: the one truth for heads, losses, metrics, reports and structured-report codes."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,10 +44,19 @@ class Target:
 
 @dataclass(frozen=True)
 class Derived:
-    """A target that follows from others: its last grade's probability is their maximum."""
+    """A target that follows from others; no network has a head for it.
+
+    Attributes:
+        name: unlike that of any target.
+        of: the targets that it follows from.
+        kind: "any" (its last grade's probability is their maximum) or "joint" (a grade for each
+            combination of theirs, the last target changing fastest; its probability is their
+            product, so the likeliest combination is that of the likeliest grades).
+    """
 
     name: str
     of: tuple[str, ...]
+    kind: Literal["any", "joint"] = "any"
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,8 @@ class Rubric:
         for derived in self.derived:
             if missing := set(derived.of) - set(names):
                 raise RecordError(f"{derived.name} derives from unknown targets {missing}")
+            if derived.name in names:
+                raise RecordError(f"{derived.name} is a target and derived; name it otherwise")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,6 +108,29 @@ class Rubric:
             if target.name == name:
                 return target
         raise KeyError(f"rubric {self.name} has no target {name}; it has {self.names}")
+
+    @property
+    def joint(self) -> tuple[tuple[Target, tuple[str, ...]], ...]:
+        """The joint derived targets, each with the names that it is made of.
+
+        Example:
+            >>> worn = Target("worn", ("yes", "no"), (1.0, 1.0), "binary")
+            >>> age = Target("age", ("young", "old"), (1.0, 1.0))
+            >>> both = Derived("both", ("worn", "age"), "joint")
+            >>> Rubric("r", "photo", (worn, age), derived=(both,)).joint[0][0].grades
+            ('yes young', 'yes old', 'no young', 'no old')
+        """
+        return tuple(
+            (self._combined(derived), derived.of)
+            for derived in self.derived
+            if derived.kind == "joint"
+        )
+
+    def _combined(self, derived: Derived) -> Target:
+        """Return the target whose grades are the combinations."""
+        each = itertools.product(*(self.target(name).grades for name in derived.of))
+        grades = tuple(" ".join(names) for names in each)
+        return Target(derived.name, grades, (1.0,) * len(grades), "nominal")
 
     def partner(self, name: str) -> str:
         """Return the name that `name` has in a mirrored patient (its own, without a side)."""

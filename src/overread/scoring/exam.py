@@ -1,6 +1,7 @@
 """Truth beside prediction: the joined table that every metric reads.
 
 Knows nothing of metrics. Units without truth, without prediction or with pseudo-labels stay out.
+Joint derived targets are scored where all their targets are graded and predicted.
 """
 
 from collections.abc import Callable, Sequence
@@ -115,11 +116,13 @@ class Exam:
         rubric: the questions.
         subjects: names, sorted.
         graded: per target that has units.
+        derived: per joint derived target that has units; beside the mean over targets, not in it.
     """
 
     rubric: Rubric
     subjects: tuple[str, ...]
     graded: tuple[Graded, ...]
+    derived: tuple[Graded, ...] = ()
 
 
 def join(
@@ -151,7 +154,38 @@ def join(
     both = both.sort("unit", "target")
     people = tuple(sorted(both["subject"].unique()) if subjects is None else subjects)
     parts = [_graded(rubric, target, both, people) for target in rubric.targets]
-    return Exam(rubric, people, tuple(part for part in parts if len(part)))
+    joint = [
+        _graded(rubric, target, _joint(both, target.name, of), people)
+        for target, of in rubric.joint
+    ]
+    return Exam(
+        rubric,
+        people,
+        tuple(part for part in parts if len(part)),
+        tuple(part for part in joint if len(part)),
+    )
+
+
+def _joint(both: pl.DataFrame, name: str, of: tuple[str, ...]) -> pl.DataFrame:
+    """Return rows of a combination: products of what is true, and of what is said, of each."""
+    whole = both.filter(pl.col("target").is_in(of)).filter(pl.len().over("unit") == len(of))
+    parts = [whole.filter(pl.col("target") == one) for one in of]
+    return parts[0].with_columns(
+        _products(parts, "probabilities"),
+        _products(parts, "predicted"),
+        target=pl.lit(name),
+    )
+
+
+def _products(parts: list[pl.DataFrame], column: str) -> pl.Series:
+    """Return the outer products of each unit's probabilities; the last target changes fastest."""
+    found = []
+    for chances in zip(*(part[column].to_list() for part in parts), strict=True):
+        product = np.ones(1)
+        for one in chances:
+            product = np.multiply.outer(product, np.array(one, np.float64)).ravel()
+        found.append(product.tolist())
+    return pl.Series(column, found, dtype=pl.List(pl.Float64))
 
 
 def _graded(rubric: Rubric, target: Target, both: pl.DataFrame, people: tuple[str, ...]) -> Graded:
@@ -186,7 +220,7 @@ def _matrix(values: pl.Series, target: Target) -> Floats:
 def by_target(
     exam: Exam, weigh: Callable[[Graded], Weighed], *, by_site: bool, scales: Sequence[str] = ()
 ) -> list[Measure]:
-    """Return a measure per target, per target and site, and their mean over targets.
+    """Return a measure per target, per target and site, their mean, and one per derived target.
 
     Args:
         exam: truth and predictions.
@@ -200,7 +234,9 @@ def by_target(
     if len(measures) > 1:
         total = sum(measure.n for measure in measures)
         every.insert(0, Measure(None, None, total, _mean([one.weighed for one in measures])))
-    for one in parts if by_site else ():
+    derived = [one for one in exam.derived if not scales or one.target.scale in scales]
+    every += [Measure(one.target.name, None, len(one), weigh(one)) for one in derived]
+    for one in [*parts, *derived] if by_site else ():
         for index, site in enumerate(exam.rubric.sites):
             there = one.take(one.site == index)
             if len(there):
