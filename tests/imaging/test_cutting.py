@@ -303,6 +303,25 @@ def test_whole_images_and_colour() -> None:
     assert (stretched.pixels[0, :, 5] > 0).any()
 
 
+def test_grey_photographs_have_three_equal_colours() -> None:
+    """A grey photograph gives as many channels as a coloured one, so that they stand in one batch.
+
+    So does one that is missing.
+    """
+    planes = Planes.of_images([[20, 20]])
+    grey = np.full((1, 20, 20), 51, np.int16)
+    study = study_of((Stack(frames_of("p", 1), planes, "photo"), Volume(grey, planes)))
+    whole = view(
+        "photo", around=None, slices={"count": 1}, size_mm=None, pixels=(10, 10), margin=1,
+        windows=(WindowSpec(centre=127.5, width=255),),
+    )  # fmt: skip
+    crops = cut(whole, study, {}, None)
+    absent = cut(whole, study_of(field_stack("ct", AXIAL, count=1)), {}, None)
+
+    assert crops.pixels.shape == absent.pixels.shape == (1, 3, 10, 10)
+    np.testing.assert_allclose(crops.pixels, 0.2, atol=1e-3)
+
+
 def test_windows_are_channels() -> None:
     """Each window is a channel; values outside are clipped."""
     study = study_of(field_stack("ct", AXIAL, count=2))

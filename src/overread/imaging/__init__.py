@@ -18,6 +18,7 @@ from overread.imaging.levels import assign_levels, crosses_segments, level_polyl
 from overread.imaging.orientation import in_plane_axes, plane_of, slice_offsets, slice_order
 from overread.imaging.pixels import StudyPixels, study_stacks
 from overread.imaging.reading import (
+    IMAGE_SUFFIXES,
     ROLE_PLANE,
     DecodeError,
     PhotoError,
@@ -25,14 +26,17 @@ from overread.imaging.reading import (
     Reading,
     RoleError,
     decode,
+    image_size,
     read_image,
     read_studies,
 )
 from overread.imaging.slices import SliceSpec, resample_slices
-from overread.imaging.views import Cut, ViewSpec
+from overread.imaging.views import CROPS, Cut, ViewSpec
 from overread.imaging.windows import WindowSpec, percentiles, stretch
 
 __all__ = [
+    "CROPS",
+    "IMAGE_SUFFIXES",
     "PRESETS",
     "ROLE_PLANE",
     "AugmentSpec",
@@ -67,6 +71,7 @@ __all__ = [
     "decode",
     "decode_heatmaps",
     "heatmap_radius",
+    "image_size",
     "in_plane_axes",
     "level_polyline",
     "mirror",

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.imaging.curves import chain_direction, chain_spacing
+from overread.imaging.curves import chain_spacing
 from overread.imaging.levels import assign_levels, names_with_gaps
 from overread.imaging.orientation import in_plane_axes, slice_offsets, slice_order
 from overread.imaging.pixels import StudyPixels
@@ -21,7 +21,9 @@ from overread.imaging.slices import (
     fill_slots,
     nearest_slices,
     resample_slices,
+    side_slices,
 )
+from overread.imaging.turning import along_chain, turned, whole_pixels
 from overread.imaging.views import Cut, ViewSpec
 from overread.imaging.windows import WindowSpec, chain_percentiles
 from overread.records import Frame, Keypoints, Planes, Series, Stack, Volume
@@ -30,8 +32,6 @@ __all__ = ["cut"]
 
 Floats = NDArray[np.float64]
 Part = tuple[Series, Stack, Volume]
-# A chain that leaves the image plane more steeply than this gives no direction in it (cosine).
-LEAST_IN_PLANE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +82,11 @@ def cut(
         study = study.turned()
     parts = _parts(view, study, place.point)
     if not parts:
-        return _empty(view, colours=_colours(study))
+        return _empty(view)
     candidates = _candidates(view, parts, place.point)
     slots = _slots(view, candidates, place, site)
     if all(slot is None for slot in slots):
-        return _empty(view, colours=_colours(study))
+        return _empty(view)
     return _sampled(view, study, candidates, place, slots)
 
 
@@ -162,18 +162,19 @@ def _slots(
         chosen = np.array([i for i, level in enumerate(levels) if level == site], np.int64)
     if spec.within_mm is not None:
         chosen = chosen[np.abs(candidates.offsets[chosen]) <= spec.within_mm]
-    if spec.pick in ("level", "nearest"):
+    if spec.pick == "nearest" or (spec.pick == "level" and not spec.as_published):
         offsets = candidates.offsets[chosen]
         near = nearest_slices(offsets, spec.count, lambda a, b: _among(chosen, candidates, a, b))
         chosen = chosen[near]
     if not len(chosen):
-        return [None] * spec.count
+        return [None] * view.slots
+    if view.one_side is not None and view.plane == "sagittal":
+        places = side_slices(len(chosen), view.one_side, spec)
+        return [None if place is None else int(chosen[place]) for place in places]
     if spec.fill == "mask" and len(chosen) < spec.count:
         return fill_slots(chosen, candidates.offsets, spec.count, candidates.brighter)
-    spread = resample_slices(
-        len(chosen), spec.count, lambda a, b: _nearer(chosen, candidates, a, b)
-    )
-    return [int(index) for index in chosen[spread]]
+    tie = None if spec.as_published else partial(_nearer, chosen, candidates)
+    return [int(index) for index in chosen[resample_slices(len(chosen), spec.count, tie)]]
 
 
 def _among(chosen: NDArray[np.int64], candidates: Candidates, first: int, second: int) -> int:
@@ -217,7 +218,10 @@ def _sampled(
 def _source(view: ViewSpec, study: StudyPixels, place: Place, volume: Volume, index: int) -> Source:
     limits = tuple(_limits(window, study, place, volume, index) for window in view.windows)
     rows, columns = volume.planes.size[index]
-    return Source(volume.array[index], (int(rows), int(columns)), limits)
+    pixels = volume.array[index]
+    if view.plane == "photo" and pixels.ndim == 2:  # a grey photograph has three equal colours
+        pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
+    return Source(pixels, (int(rows), int(columns)), limits)
 
 
 def _limits(
@@ -238,8 +242,10 @@ def _lattice(view: ViewSpec, planes: Planes, place: Place) -> tuple[Lattice, Pla
     """Return where crop pixels lie in the slices, and the planes of the crops."""
     slices = np.arange(len(planes))
     down, right = in_plane_axes(planes, view.plane)
-    if view.straighten:
-        down, right = _turned(place, down, right)
+    if view.straighten and place.index is not None:
+        chain = place.chain.points
+        along = along_chain(chain, place.index, planes, (down, right), view.curve)
+        down, right = (down, right) if along is None else turned(along, down, right)
     unit = _units(view, place)
     down_px, right_px = _per_mm(planes, down), _per_mm(planes, right)
     if place.point is None:
@@ -249,6 +255,11 @@ def _lattice(view: ViewSpec, planes: Planes, place: Place) -> tuple[Lattice, Pla
     shift = np.array(view.shift_mm) * unit
     centre = centre + shift[0] * down_px + shift[1] * right_px
     step = _steps(view, planes, down_px, right_px) * unit
+    if view.edges == "whole" and view.size_mm is not None:
+        box = np.abs(down_px) * view.size_mm[0] + np.abs(right_px) * view.size_mm[1]
+        centre, grown = whole_pixels(centre, box)
+        sideways = np.abs(down_px[:, :1]) > np.abs(down_px[:, 1:])  # crop rows along file rows
+        step = step * np.where(sideways, grown, grown[:, ::-1])
     lattice = Lattice(centre, down_px * step[:, :1], right_px * step[:, 1:], view.stored)
     half = (np.array(view.stored) - 1) / 2
     corner = centre - lattice.down * half[0] - lattice.right * half[1]
@@ -282,7 +293,7 @@ def _per_mm(planes: Planes, direction: Floats) -> Floats:
 
 def _steps(view: ViewSpec, planes: Planes, down_px: Floats, right_px: Floats) -> Floats:
     """Return mm between crop rows and columns, (n, 2)."""
-    pixels = np.array(view.pixels, np.float64)
+    pixels = np.array(view.whole, np.float64)
     if view.size_mm is not None:
         return np.tile(np.array(view.size_mm) / pixels, (len(planes), 1))
     whole = np.stack(
@@ -298,28 +309,9 @@ def _steps(view: ViewSpec, planes: Planes, down_px: Floats, right_px: Floats) ->
     return step if view.aspect == "stretch" else np.tile(step.max(axis=1, keepdims=True), (1, 2))
 
 
-def _turned(place: Place, down: Floats, right: Floats) -> tuple[Floats, Floats]:
-    """Return the directions turned within the plane so that down follows the chain."""
-    if place.index is None:
-        return down, right
-    along = chain_direction(place.chain.points, place.index)
-    if along is None:
-        return down, right
-    cosine, sine = down @ along, right @ along
-    length = np.hypot(cosine, sine)
-    turn = length > LEAST_IN_PLANE
-    cosine = np.where(turn, cosine / np.maximum(length, 1e-9), 1.0)[:, None]
-    sine = np.where(turn, sine / np.maximum(length, 1e-9), 0.0)[:, None]
-    return cosine * down + sine * right, cosine * right - sine * down
-
-
-def _colours(study: StudyPixels) -> int:
-    return 3 if any(volume.array.ndim == 4 for volume in study.volumes) else 1
-
-
-def _empty(view: ViewSpec, *, colours: int = 1) -> Cut:
-    count = view.slices.count
-    channels = len(view.windows) * colours
+def _empty(view: ViewSpec) -> Cut:
+    count = view.slots
+    channels = len(view.windows) * (3 if view.plane == "photo" else 1)
     return Cut(
         np.zeros((count, channels, *view.stored), np.float16),
         np.zeros(count, np.bool_),

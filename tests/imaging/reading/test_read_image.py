@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overread.imaging.reading import PhotoError, read_image
+from overread.imaging.reading import PhotoError, decode, image_size, read_image
+from overread.records import Frame, Planes, Stack
 
 COLOURS = np.zeros((4, 6, 3), np.uint8)
 COLOURS[0, 0], COLOURS[0, 5], COLOURS[3, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -41,6 +42,7 @@ def test_exif_orientation_is_undone(tmp_path: Path, orientation: int, turned: np
     Image.fromarray(COLOURS).save(tmp_path / "a.png", exif=exif)
 
     assert np.array_equal(turned, read_image(tmp_path / "a.png"))
+    assert turned.shape[:2] == image_size(tmp_path / "a.png")
 
 
 def test_grey_stays_grey(tmp_path: Path) -> None:
@@ -117,3 +119,23 @@ def test_broken_pictures_name_file_and_reason(tmp_path: Path) -> None:
         read_image(tmp_path / "b.png")
     with pytest.raises(PhotoError, match=r"none\.png"):
         read_image(tmp_path / "none.png")
+
+
+def test_no_picture_has_no_size(tmp_path: Path) -> None:
+    """A file that is no picture is told, by its name, when only its size is asked for."""
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+
+    with pytest.raises(PhotoError, match=r"a\.jpg: not a picture"):
+        image_size(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(("role", "expected"), [("photo", 200), ("photo_xray", 200 * 256)])
+def test_deep_photographs_lose_what_eyes_do_not_see(
+    tmp_path: Path, role: str, expected: int
+) -> None:
+    """A photograph of 16 bits is decoded to eight, so that one window fits all; others are not."""
+    Image.fromarray(np.full((4, 6), 200 * 256, np.uint16)).save(tmp_path / "16.png")
+    frame = Frame(tmp_path / "16.png", "16.png")
+    volume = decode(Stack((frame,), Planes.of_images([[4, 6]]), role))
+
+    assert {expected} == set(volume.array.ravel().tolist())

@@ -1,12 +1,13 @@
 """Reading: a folder of any files becomes studies, stacks and findings; stacks become pixels."""
 
 from overread.imaging.reading.decode import DecodeError, decode
-from overread.imaging.reading.photos import PhotoError, read_image
+from overread.imaging.reading.photos import IMAGE_SUFFIXES, PhotoError, image_size, read_image
 from overread.imaging.reading.report import Reading, spacing_along_normal, tilt_degrees
 from overread.imaging.reading.roles import ROLE_PLANE, RoleError
 from overread.imaging.reading.studies import Progress, read_studies
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "ROLE_PLANE",
     "DecodeError",
     "PhotoError",
@@ -14,6 +15,7 @@ __all__ = [
     "Reading",
     "RoleError",
     "decode",
+    "image_size",
     "read_image",
     "read_studies",
     "spacing_along_normal",

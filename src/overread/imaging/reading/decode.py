@@ -49,7 +49,8 @@ def decode(stack: Stack) -> Volume:
 
     Grey images become int16 where every value is a whole number that fits, float32 otherwise;
     colour images become RGB (uint8, uint16). MONOCHROME1 is inverted, so that bright is high.
-    Slices smaller than the largest are padded with zeros at the bottom and right.
+    Slices smaller than the largest are padded with zeros at the bottom and right. Photographs of
+    16 bits lose the lower eight, so that one window fits all.
 
     Returns:
         (slices, rows, columns) or (slices, rows, columns, 3), kind "hu" for CT with a sound
@@ -75,7 +76,7 @@ def decode(stack: Stack) -> Volume:
                 raise DecodeError(
                     path, f"{image.shape[:2]} pixels, {stack.planes.size[place]} read"
                 )
-            slices[place] = image
+            slices[place] = _as_bytes(image) if stack.role == "photo" else image
     return Volume(_stacked(slices), stack.planes, "hu" if hounsfield else "raw")
 
 
@@ -96,6 +97,10 @@ def _decode_file(path: Path, indices: Sequence[int]) -> tuple[list[Pixels], bool
     rescales = _rescales(header, indices)
     images = [_rescaled(f, r) for f, r in zip(frames, rescales, strict=True)]
     return images, all(rescale.hounsfield for rescale in rescales)
+
+
+def _as_bytes(image: Pixels) -> Pixels:
+    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
 
 
 def _plain(image: Pixels) -> Pixels:

@@ -4,6 +4,8 @@ Knows pictures (PNG, JPEG, WEBP, TIFF, BMP, GIF ...), not DICOM.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["IMAGE_SUFFIXES", "PhotoError", "read_image"]
+__all__ = ["IMAGE_SUFFIXES", "PhotoError", "image_size", "read_image"]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 
 GREY_16 = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I"})
 MOST_PIXELS = 2**28  # 268 megapixels; more is a bomb
+ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4 A
+LYING = frozenset({5, 6, 7, 8})  # orientations that exchange rows and columns
 
 
 class PhotoError(ValueError):
@@ -33,6 +37,17 @@ class PhotoError(ValueError):
         self.why = why
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """Return rows and columns that `read_image` will give; reads the header alone.
+
+    Raises:
+        PhotoError: if the file is no picture, or is absurdly large.
+    """
+    with _opened(path) as picture:
+        lying = picture.getexif().get(ORIENTATION) in LYING
+        return picture.size if lying else (picture.height, picture.width)
+
+
 def read_image(path: Path) -> NDArray[Any]:
     """Return a picture, turned as its EXIF orientation says.
 
@@ -45,14 +60,21 @@ def read_image(path: Path) -> NDArray[Any]:
     Raises:
         PhotoError: if the file is no picture, is broken, or is absurdly large.
     """
+    with _opened(path) as picture:
+        picture.seek(0)
+        picture.load()
+        return _plain(ImageOps.exif_transpose(picture))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture of a sound size; whatever goes wrong with it is a PhotoError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 _check_size(picture)
-                picture.seek(0)
-                picture.load()
-                return _plain(ImageOps.exif_transpose(picture))
+                yield picture
     except UnidentifiedImageError as error:
         raise PhotoError(path, "not a picture of a known kind") from error
     except Image.DecompressionBombError as error:
