@@ -94,9 +94,9 @@ def test_a_planted_label_does_not_leak(name):
 def test_parameters_are_plain_arrays_that_apply_alone(name):
     """What was learnt is a dict of arrays; applied to units, it gives probabilities of each."""
     grades, members, _ = world()
-    [sheet] = lay_out(members, RUBRIC)
-    learnt = fit_joiner(Named(use=name), [sheet], labels(grades))
-    joined = apply_joiner(Named(use=name), sheet.take(np.arange(5)), learnt)
+    book = lay_out(members, RUBRIC)
+    learnt = fit_joiner(Named(use=name), book, labels(grades))
+    joined = apply_joiner(Named(use=name), book.take({"grade": np.arange(5)}), learnt)["grade"]
 
     assert all(isinstance(value, np.ndarray) for value in learnt.values())
     assert pytest.approx(joined.sum(1).tolist()) == [1.0] * 5

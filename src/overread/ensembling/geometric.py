@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from overread import shelf
-from overread.ensembling.joining import Parameters, Sheet
+from overread.ensembling.sheets import Book, Parameters, Sheet, Truths
 from overread.ensembling.weighing import member_weights
 
 __all__ = ["Spec", "apply", "fit"]
@@ -30,15 +30,19 @@ class Spec(shelf.Spec):
     floor: float = Field(default=1e-6, gt=0, lt=0.5)
 
 
-def fit(spec: Spec, sheet: Sheet, truth: Floats) -> Parameters:
+def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
     """Learn nothing."""
-    del spec, sheet, truth
+    del spec, book, truths
     return {}
 
 
-def apply(spec: Spec, sheet: Sheet, learnt: Parameters) -> Floats:
-    """Return the (n, grades) geometric mean over the members that answered, made to sum to 1."""
+def apply(spec: Spec, book: Book, learnt: Parameters) -> dict[str, Floats]:
+    """Return {target: (n, grades)}: the geometric mean over the members that answered."""
     del learnt
+    return {sheet.target.name: _geometric(spec, sheet) for sheet in book}
+
+
+def _geometric(spec: Spec, sheet: Sheet) -> Floats:
     weights = member_weights(spec.weights, sheet)
     logs = np.log(np.maximum(np.nan_to_num(sheet.probabilities), spec.floor))
     joined = np.exp(np.einsum("mn,mng->ng", weights, logs))

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread import shelf
-from overread.ensembling.joining import Parameters, Sheet
+from overread.ensembling.sheets import Book, Parameters, Sheet, Truths
 from overread.ensembling.weighing import member_weights
 
-__all__ = ["Spec", "apply", "fit"]
+__all__ = ["Spec", "apply", "fit", "mean_of"]
 
 Floats = NDArray[np.float64]
 
@@ -27,14 +27,19 @@ class Spec(shelf.Spec):
     weights: Mapping[str, float] = {}
 
 
-def fit(spec: Spec, sheet: Sheet, truth: Floats) -> Parameters:
+def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
     """Learn nothing."""
-    del spec, sheet, truth
+    del spec, book, truths
     return {}
 
 
-def apply(spec: Spec, sheet: Sheet, learnt: Parameters) -> Floats:
-    """Return the (n, grades) mean over the members that answered."""
+def apply(spec: Spec, book: Book, learnt: Parameters) -> dict[str, Floats]:
+    """Return {target: (n, grades)}: the mean over the members that answered."""
     del learnt
-    weights = member_weights(spec.weights, sheet)
-    return np.asarray(np.einsum("mn,mng->ng", weights, np.nan_to_num(sheet.probabilities)))
+    return {sheet.target.name: mean_of(sheet, spec.weights) for sheet in book}
+
+
+def mean_of(sheet: Sheet, weights: Mapping[str, float]) -> Floats:
+    """Return the (n, grades) mean over the members that answered a unit."""
+    shares = member_weights(weights, sheet)
+    return np.asarray(np.einsum("mn,mng->ng", shares, np.nan_to_num(sheet.probabilities)))

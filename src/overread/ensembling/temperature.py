@@ -12,8 +12,9 @@ from pydantic import Field
 from scipy.optimize import minimize_scalar
 
 from overread import shelf
-from overread.ensembling import mean
-from overread.ensembling.joining import Parameters, Sheet
+from overread.ensembling.mean import mean_of
+from overread.ensembling.sheets import Book, Parameters, Sheet, Truths
+from overread.ensembling.softmax import log_softmax
 
 __all__ = ["Spec", "apply", "fit"]
 
@@ -40,34 +41,33 @@ class Spec(shelf.Spec):
     floor: float = Field(default=1e-6, gt=0, lt=0.5)
 
 
-def fit(spec: Spec, sheet: Sheet, truth: Floats) -> Parameters:
-    """Return {"temperature.<target>": (1,)} that makes the log loss smallest.
+def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
+    """Return {"temperature.<target>": (1,)} that makes each target's log loss smallest."""
+    return {_key(sheet): _temperature(spec, sheet, truths[sheet.target.name]) for sheet in book}
 
-    Args:
-        spec: settings.
-        sheet: answers of the members.
-        truth: (n, grades); NaN where not graded.
-    """
+
+def apply(spec: Spec, book: Book, learnt: Parameters) -> dict[str, Floats]:
+    """Return {target: (n, grades)} at the learnt temperatures (1 for unknown targets)."""
+    return {
+        sheet.target.name: np.exp(
+            log_softmax(_logits(spec, sheet) / float(learnt.get(_key(sheet), np.ones(1))[0]))
+        )
+        for sheet in book
+    }
+
+
+def _temperature(spec: Spec, sheet: Sheet, truth: Floats) -> Floats:
     graded = np.isfinite(truth).all(axis=1)
-    chosen = 1.0
-    if graded.sum() >= spec.fewest:
-        logits = _logits(spec, sheet)[graded]
-        weight = np.array(sheet.target.weights) if spec.weighted else 1.0
-        parts = truth[graded] * weight
+    if graded.sum() < spec.fewest:
+        return np.ones(1)
+    logits = _logits(spec, sheet)[graded]
+    parts = truth[graded] * (np.array(sheet.target.weights) if spec.weighted else 1.0)
 
-        def loss(log_temperature: float) -> float:
-            return float(-(parts * _log_softmax(logits / np.exp(log_temperature))).sum())
+    def loss(log_temperature: float) -> float:
+        return float(-(parts * log_softmax(logits / np.exp(log_temperature))).sum())
 
-        bounds = (float(np.log(spec.low)), float(np.log(spec.high)))
-        best = minimize_scalar(loss, bounds=bounds, method="bounded")
-        chosen = float(np.exp(best.x))
-    return {_key(sheet): np.array([chosen])}
-
-
-def apply(spec: Spec, sheet: Sheet, learnt: Parameters) -> Floats:
-    """Return the (n, grades) probabilities at the learnt temperature (1 for unknown targets)."""
-    temperature = float(learnt.get(_key(sheet), np.ones(1))[0])
-    return np.asarray(np.exp(_log_softmax(_logits(spec, sheet) / temperature)))
+    bounds = (float(np.log(spec.low)), float(np.log(spec.high)))
+    return np.array([np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)])
 
 
 def _key(sheet: Sheet) -> str:
@@ -75,10 +75,4 @@ def _key(sheet: Sheet) -> str:
 
 
 def _logits(spec: Spec, sheet: Sheet) -> Floats:
-    joined = mean.apply(mean.Spec(weights=spec.weights), sheet, {})
-    return np.asarray(np.log(np.maximum(joined, spec.floor)))
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    return np.asarray(np.log(np.maximum(mean_of(sheet, spec.weights), spec.floor)))

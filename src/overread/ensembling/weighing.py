@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.ensembling.joining import JoinError, Sheet
+from overread.ensembling.sheets import JoinError, Sheet
 from overread.shelf import nearest
 
 __all__ = ["member_weights"]
