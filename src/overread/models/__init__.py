@@ -4,7 +4,7 @@ Shelf: `slice_attention` (grades), `heatmap` (points). The other files are the w
 """
 
 from overread.models.encoder import Encoder, EncoderSpec, Pyramid, build_encoder, build_pyramid
-from overread.models.numerics import flush_denormals, use_threads
+from overread.models.numerics import flush_denormals, keep_memory, use_threads
 from overread.models.shapes import ImageNetwork, ViewShape
 from overread.models.vision_ops import declare_vision_operators
 from overread.models.weights import WeightsError
@@ -20,5 +20,6 @@ __all__ = [
     "build_pyramid",
     "declare_vision_operators",
     "flush_denormals",
+    "keep_memory",
     "use_threads",
 ]

@@ -15,7 +15,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
-from overread.models import flush_denormals, use_threads
+from overread.models import flush_denormals, keep_memory, use_threads
 from overread.pipeline.making import RunError, StepResult, make_step
 from overread.pipeline.step import Context, Step, silent
 from overread.pipeline.store import Store
@@ -187,6 +187,7 @@ def _work(connection: Connection, store: Store, context: Context, threads: int) 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the starter's to handle
     threading.Thread(target=_die_with_the_starter, daemon=True).start()
     flush_denormals()
+    keep_memory()
     use_threads(threads)
 
     def tell(what: str, done: int, total: int) -> None:

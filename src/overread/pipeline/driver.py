@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from overread.models import flush_denormals
+from overread.models import flush_denormals, keep_memory
 from overread.pipeline.graph import Graph
 from overread.pipeline.plan import PlanError, graph_of
 from overread.pipeline.recipe import Recipe
@@ -109,6 +109,7 @@ def run(
         RunError: if a step fails, or more studies are broken than the recipe allows.
     """
     flush_denormals()
+    keep_memory()
     graph = graph_of(recipe, data, store)
     context = Context(data=data, workers=workers, jobs=jobs, max_broken=recipe.max_broken)
     results = run_steps(graph.goals, Store(store), context, listen=listen)
