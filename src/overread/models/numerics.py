@@ -42,4 +42,5 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):
         return False
     settings = ((MMAP_THRESHOLD, LARGEST_FROM_HEAP), (TRIM_THRESHOLD, KEPT), (TOP_PAD, STEP))
-    return all([mallopt(which, value) for which, value in settings])
+    taken = [mallopt(which, value) for which, value in settings]
+    return all(taken)
