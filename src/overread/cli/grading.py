@@ -1,4 +1,4 @@
-"""The command that grades new studies with a bundle."""
+"""Commands that use a bundle: grade new studies, join tables of new studies."""
 
 import json as plain_json
 import os
@@ -19,6 +19,10 @@ __all__ = ["COMMANDS"]
 
 KINDS = (".json", ".csv", ".parquet", ".html")
 MOST_FINDINGS = 20
+Trusted = Annotated[
+    list[str] | None,
+    typer.Option("--trust", help="A package outside overread that the bundle may name."),
+]
 
 
 def grade(
@@ -30,10 +34,7 @@ def grade(
         typer.Option("--output", "-o", help="A .json, .csv, .parquet or .html file; else stdout."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON to stdout.")] = False,
-    trusted: Annotated[
-        list[str] | None,
-        typer.Option("--trust", help="A package outside overread that the bundle may name."),
-    ] = None,
+    trusted: Trusted = None,
 ) -> None:
     """Grade one study or every study in a folder. A study that is refused says why."""
     from overread.inference import Bundle, GradeSpec
@@ -60,6 +61,38 @@ def grade(
         )
     if all(study.refused is not None for study in grades.studies):
         raise typer.Exit(1)
+
+
+def join(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle whose members are tables.")],
+    tables: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TABLE...",
+            help="One table of each member: MEMBER=FILE, or a FILE that is called like it.",
+        ),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .csv or .parquet file; else stdout."),
+    ] = None,
+    trusted: Trusted = None,
+) -> None:
+    """Join tables of new studies, made by other networks, as a bundle says."""
+    from overread.inference import Bundle, join_tables, tables_by_member
+
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise typer.BadParameter(f'found "{output.suffix}", expected .csv or .parquet')
+    loaded = Bundle.load(bundle, trusted=trusted or [])
+    if output is not None:
+        _make_room(output)
+    joined = join_tables(loaded, tables_by_member(loaded, tables))
+    if output is None:
+        typer.echo(joined.write_csv(), nl=False)
+        return
+    joined.write_csv(output) if output.suffix == ".csv" else joined.write_parquet(output)
+    typer.echo(f"{len(joined)} rows in {output}", err=True)
 
 
 def _make_room(output: Path) -> None:
@@ -116,4 +149,4 @@ def _show(grades: "Grades") -> None:
     table(("study", "site", "target", "grade", "sure"), rows)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"grade": grade}
+COMMANDS: dict[str, Callable[..., None]] = {"grade": grade, "join": join}

@@ -3,6 +3,6 @@
 A dataset is a module with `Spec`, `rubric`, `read`, `open_studies`, `sites` and `forge`.
 """
 
-from overread.datasets.dataset import Dataset, DatasetError, NotForgeableError
+from overread.datasets.dataset import Dataset, DatasetError, NotForgeableError, read_table
 
-__all__ = ["Dataset", "DatasetError", "NotForgeableError"]
+__all__ = ["Dataset", "DatasetError", "NotForgeableError", "read_table"]

@@ -49,6 +49,11 @@ class Dataset:
     keypoints: Mapping[str, Mapping[str, Keypoints]] = field(default_factory=dict)
 
     @property
+    def num_studies(self) -> int:
+        """Number of studies; those of the labels where only tables were there."""
+        return len(self.studies) or self.labels.frame["study"].n_unique()
+
+    @property
     def subjects(self) -> tuple[str, ...]:
         """The persons, sorted: those with images and those with labels."""
         people = {study.subject for study in self.studies}

@@ -28,6 +28,8 @@ from overread.inference.opening import decode_study, open_studies
 from overread.inference.picturing import crop_pictures
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import measure_ranges, range_findings
+from overread.inference.table_spec import TableSpec
+from overread.inference.tables import join_tables, tables_by_member
 
 __all__ = [
     "Bundle",
@@ -46,6 +48,7 @@ __all__ = [
     "Seen",
     "StudyCuts",
     "StudyRefusedError",
+    "TableSpec",
     "asked_targets",
     "crop_pictures",
     "cut_study",
@@ -53,6 +56,7 @@ __all__ = [
     "grade",
     "grade_each",
     "grade_study",
+    "join_tables",
     "load_cuts",
     "locate",
     "location_findings",
@@ -73,5 +77,6 @@ __all__ = [
     "rubric_to_json",
     "save_cuts",
     "study_units",
+    "tables_by_member",
     "trusted_points",
 ]

@@ -25,6 +25,7 @@ from overread.inference.bundle_files import (
 )
 from overread.inference.locator import LocatorSpec, locator_network
 from overread.inference.member import MemberSpec, member_network
+from overread.inference.table_spec import TableSpec
 from overread.records import Derived, Rubric, Target
 from overread.shelf import Named, Spec, take
 
@@ -41,6 +42,7 @@ class BundleRecipe(Spec):
         name: of the recipe.
         dataset: whose way of opening new studies, roles and rubric are used.
         locators, views, members: as in the recipe.
+        tables: members whose answers are given as tables, not by networks.
         ensembles: as in the recipe.
         final: the predictor whose answers are given.
     """
@@ -48,8 +50,9 @@ class BundleRecipe(Spec):
     name: str
     dataset: Named
     locators: Mapping[str, LocatorSpec] = {}
-    views: Mapping[str, ViewSpec]
-    members: Mapping[str, MemberSpec]
+    views: Mapping[str, ViewSpec] = {}
+    members: Mapping[str, MemberSpec] = {}
+    tables: Mapping[str, TableSpec] = {}
     ensembles: Mapping[str, Named] = {}
     final: str
 
@@ -236,5 +239,5 @@ def rubric_from_json(content: Mapping[str, Any]) -> Rubric:
         Target(**{**one, "grades": tuple(one["grades"]), "weights": tuple(one["weights"])})
         for one in content["targets"]
     )
-    derived = tuple(Derived(one["name"], tuple(one["of"])) for one in content["derived"])
+    derived = tuple(Derived(**{**one, "of": tuple(one["of"])}) for one in content["derived"])
     return Rubric(content["name"], content["unit"], targets, tuple(content["sites"]), derived)

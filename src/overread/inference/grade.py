@@ -16,6 +16,7 @@ from pydantic import Field
 from overread.imaging import Cut, StudyPixels
 from overread.imaging.reading import Progress
 from overread.inference.bundle import Bundle
+from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, study_units
 from overread.inference.examples import member_examples
 from overread.inference.grades import GradedStudy, Grades, Picture, Seen
@@ -73,7 +74,11 @@ def grade(
     Returns:
         An entry for each study. One that cannot be read or graded is refused with a reason, and
         the batch goes on.
+
+    Raises:
+        BundleError: if members of the bundle are tables, which no image gives.
     """
+    _refuse_tables(bundle)
     flush_denormals()
     reading = open_studies(bundle.recipe.dataset, path, on_progress=on_progress)
     known = {study.id for study in reading.studies}
@@ -85,6 +90,14 @@ def grade(
             on_progress("grade", number + 1, len(reading.studies))
     rest = tuple(one for one in reading.findings if one.study not in known)
     return Grades(bundle.rubric, bundle.hash, bundle.recipe.name, tuple(studies), rest)
+
+
+def _refuse_tables(bundle: Bundle) -> None:
+    if bundle.recipe.tables:
+        raise BundleError(
+            f"bundle {bundle.recipe.name} joins tables of other networks, such as "
+            f"{next(iter(bundle.recipe.tables))}, and images give none; use `overread join`"
+        )
 
 
 def grade_each(

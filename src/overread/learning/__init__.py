@@ -1,6 +1,7 @@
 """How networks learn: folds, losses, the loop that can be killed, and prediction."""
 
 from overread.learning.examples import Batch, Examples, Loss, Measure, Outputs, Progress
+from overread.learning.fold_tables import folds_of_table
 from overread.learning.folds import FoldSpec, make_folds
 from overread.learning.log import read_log
 from overread.learning.loop import fit
@@ -30,6 +31,7 @@ __all__ = [
     "blend",
     "coordinate_loss",
     "fit",
+    "folds_of_table",
     "grading_loss",
     "make_folds",
     "map_focal_loss",

@@ -5,11 +5,12 @@ histogram of all targets, and independent of the order of rows.
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from overread.records import Folds, Labels, Rubric
 from overread.shelf import Spec
@@ -18,10 +19,35 @@ __all__ = ["FoldSpec", "make_folds"]
 
 
 class FoldSpec(Spec):
-    """How many folds, and which of the many good splits."""
+    """How many folds, and which of the many good splits, or a split that is given.
 
-    count: int = Field(5, ge=2)
+    Attributes:
+        count: of folds; None = as many as the table has.
+        seed: of chance among equals; a table needs none.
+        table: file below the dataset's folder with a row for each subject or study: the split
+            that others used. See `folds_of_table`.
+    """
+
+    count: int | None = Field(5, ge=2)
     seed: int = 0
+    table: str | None = None
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the fields that are younger than stores."""
+        return frozenset({"table"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_of_table(cls, values: Any) -> Any:
+        tabled = isinstance(values, dict) and values.get("table") is not None
+        return {"count": None, **values} if tabled else values
+
+    @model_validator(mode="after")
+    def _counted(self) -> "FoldSpec":
+        if self.count is None and self.table is None:
+            raise ValueError("folds without a table need a count")
+        return self
 
 
 def make_folds(labels: Labels, rubric: Rubric, spec: FoldSpec) -> Folds:
@@ -39,15 +65,17 @@ def make_folds(labels: Labels, rubric: Rubric, spec: FoldSpec) -> Folds:
     Raises:
         ValueError: if there are fewer subjects than folds.
     """
-    subjects = sorted(labels.frame["subject"].unique())
-    if len(subjects) < spec.count:
+    subjects, count = sorted(labels.frame["subject"].unique()), spec.count or 0
+    if count < 1:
+        raise ValueError("a split needs a number of folds; found none")
+    if len(subjects) < count:
         raise ValueError(
-            f"{len(subjects)} subjects cannot fill {spec.count} folds; expected at least "
-            f"{spec.count}: set folds.count lower or add studies"
+            f"{len(subjects)} subjects cannot fill {count} folds; expected at least "
+            f"{count}: set folds.count lower or add studies"
         )
     subjects.sort(key=lambda subject: hashlib.sha256(f"{spec.seed}/{subject}".encode()).digest())
     counts = _histograms(labels, rubric, subjects)
-    folds = _place(counts, spec.count)
+    folds = _place(counts, count)
     return Folds(pl.DataFrame({"subject": subjects, "fold": folds}).sort("subject"))
 
 

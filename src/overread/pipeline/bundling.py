@@ -19,6 +19,7 @@ from overread.pipeline.networks import load_state
 from overread.pipeline.plan import PlanError, graph_of
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.recipe_checks import joined_by
+from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.join import LEARNT
 from overread.pipeline.stages.score import load_scores
 from overread.pipeline.step import Step
@@ -54,7 +55,7 @@ def make_bundle(recipe: Recipe, data: Path | None, store: Path, output: Path) ->
 def bundle_recipe(recipe: Recipe) -> BundleRecipe:
     """Return the part of a recipe that its final predictor needs."""
     wanted = _reachable(recipe)
-    members = {name: spec for name, spec in recipe.members.items() if name in wanted}
+    members = {name: spec for name, spec in recipe.networks.items() if name in wanted}
     views = {
         name: view
         for name, view in recipe.views.items()
@@ -67,6 +68,7 @@ def bundle_recipe(recipe: Recipe) -> BundleRecipe:
         locators={name: spec for name, spec in recipe.keypoints.items() if name in locators},
         views=views,
         members=members,
+        tables={name: spec for name, spec in recipe.tables.items() if name in wanted},
         ensembles={name: spec for name, spec in recipe.ensembles.items() if name in wanted},
         final=recipe.final,
     )
@@ -98,10 +100,11 @@ def _needed(graph: Graph, content: BundleRecipe) -> Iterable[Step]:
         yield from graph.locator_fits[name].values()
     for name in content.members:
         yield from graph.fits[name].values()
-    for name in content.ensembles:
+    for name in (*content.tables, *content.ensembles):
         yield graph.predictors[name]
     yield graph.score
     yield graph.read
+    yield graph.folds
 
 
 def _states(store: Store, fits: Mapping[int, Step]) -> dict[int, Any]:
@@ -121,9 +124,9 @@ def _card(store: Store, graph: Graph) -> dict[str, Any]:
     return {
         "about": recipe.about.model_dump(mode="json"),
         "date": datetime.now(UTC).date().isoformat(),
-        "studies": len(dataset.studies),
-        "subjects": len({study.subject for study in dataset.studies}),
-        "folds": recipe.folds.count,
+        "studies": dataset.num_studies,
+        "subjects": len(dataset.subjects),
+        "folds": load_folds(store.folder(graph.folds)).count,
         "forged": recipe.dataset.forge is not None and "forge" in graph.read.inputs,
         "scores": shown,
         "ranges": measure_ranges(dataset.studies),

@@ -16,7 +16,7 @@ KEY_LENGTH = 16
 CHUNK_BYTES = 1 << 20
 # Small tables decide labels: a grade that changes from 1 to 2 keeps the file's size, so their
 # content counts. Images are known by name and size alone: planning must stay fast.
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".parquet", ".yaml", ".yml", ".txt"})
+TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".parquet", ".yaml", ".yml", ".txt", ".csv.gz")
 
 
 def canonical(value: Any) -> str:
@@ -60,7 +60,7 @@ def digest_folder(folder: Path, *, skip: Path | None = None) -> dict[str, Any]:
     files = size = 0
     for path, length in _files(folder, skip):
         name = path.relative_to(folder).as_posix()
-        content = hash_file(path) if path.suffix.lower() in TABLE_SUFFIXES else ""
+        content = hash_file(path) if name.lower().endswith(TABLE_SUFFIXES) else ""
         digest.update(f"{name}\0{length}\0{content}\n".encode("utf-8", "surrogateescape"))
         files, size = files + 1, size + length
     return {"digest": digest.hexdigest()[: 2 * KEY_LENGTH], "files": files, "bytes": size}

@@ -56,7 +56,8 @@ def faults_of(error: ValidationError, model: type[BaseModel], at: Path = ()) -> 
     }
     for path, detail in found:
         if detail["type"] != "missing" or path not in misspelt:
-            yield (*at, *path), _sentence(detail, model, path)
+            shown = tuple(part for part in path if not isinstance(part, Branch))
+            yield (*at, *shown), _sentence(detail, model, path)
 
 
 def likeliest(name: str, around: type[BaseModel] | None) -> str:
@@ -65,8 +66,17 @@ def likeliest(name: str, around: type[BaseModel] | None) -> str:
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.4)), name)
 
 
+class Branch(str):
+    """A part of a path that names a model of a union; it stands nowhere in the recipe."""
+
+    __slots__ = ()
+
+
 def _clean(model: type[BaseModel], loc: Path) -> Path:
-    """Drop what pydantic puts into a path for branches of unions, such as "list[str]"."""
+    """Drop what pydantic puts into a path for branches of unions, such as "list[str]".
+
+    The name of a model among several is kept as a `Branch`, so that its keys can be found.
+    """
     kept: list[str | int] = []
     for part in loc:
         if isinstance(part, str) and any(mark in part for mark in "[](),"):
@@ -74,8 +84,17 @@ def _clean(model: type[BaseModel], loc: Path) -> Path:
         inner = model_at(model, tuple(kept))
         if isinstance(part, str) and inner is None and _is_type_name(part):
             continue
-        kept.append(part)
+        kept.append(Branch(part) if part in _models_at(model, tuple(kept)) else part)
     return tuple(kept)
+
+
+def _models_at(model: type[BaseModel], path: Path) -> set[str]:
+    """Return the names of the models that may stand at a path, where there are several."""
+    here: Any = model
+    for part in path:
+        here = _step_into(here, part)
+    found = {one.__name__ for one in _branches(here) if _is_model(one)}
+    return found if len(found) > 1 else set()
 
 
 def _is_type_name(part: str) -> bool:
@@ -151,6 +170,10 @@ def model_at(model: Any, path: Path) -> type[BaseModel] | None:
 
 def _step_into(annotation: Any, part: str | int) -> Any:
     for branch in _branches(annotation):
+        if isinstance(part, Branch):
+            if _is_model(branch) and branch.__name__ == part:
+                return branch
+            continue
         if _is_model(branch):
             field = branch.model_fields.get(part)
             if field is not None:

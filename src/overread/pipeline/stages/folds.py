@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from overread.datasets import Dataset
-from overread.learning import make_folds
-from overread.pipeline.stages.read import studies_of
+from overread.learning import folds_of_table, make_folds
+from overread.pipeline.stages.read import dataset_root, file_below, studies_of
 from overread.pipeline.step import Stage, Task
 from overread.records import Folds
 
@@ -14,9 +14,13 @@ __all__ = ["STAGE", "fold_of_studies", "load_folds"]
 
 
 def make(task: Task) -> None:
-    """Split the subjects of the labels."""
+    """Split the subjects of the labels, or read the split that the recipe names."""
     spec, rubric = task.step.spec
-    folds = make_folds(studies_of(task).labels, rubric, spec)
+    labels = studies_of(task).labels
+    if spec.table is None:
+        folds = make_folds(labels, rubric, spec)
+    else:
+        folds = folds_of_table(file_below(dataset_root(task), spec.table), labels, spec)
     folds.frame.write_parquet(task.folder / "folds.parquet")
 
 

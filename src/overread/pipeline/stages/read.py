@@ -8,14 +8,21 @@ from overread.pipeline.stages import forge
 from overread.pipeline.step import Outcome, Stage, Task
 from overread.shelf import settings_of
 
-__all__ = ["STAGE", "dataset_root", "studies_of"]
+__all__ = ["STAGE", "dataset_root", "file_below", "studies_of"]
 
 
 def make(task: Task) -> Outcome:
-    """Read the dataset; studies that were refused are told as broken."""
+    """Read the dataset; studies that were refused are told as broken.
+
+    A recipe that looks at no image reads the labels alone, whatever images there are.
+    """
     module, spec = settings_of("overread.datasets", task.step.settings["dataset"])
     root = dataset_root(task)
-    dataset: Dataset = module.read(spec, root, on_progress=task.context.on_progress)
+    dataset: Dataset
+    if task.step.settings.get("only") == "labels":
+        dataset = Dataset((), (), module.read_labels(spec, root))
+    else:
+        dataset = module.read(spec, root, on_progress=task.context.on_progress)
     save_dataset(task.folder, dataset, root)
     broken = broken_studies(dataset)
     return Outcome(broken, len(dataset.studies) + len(broken))
@@ -48,6 +55,12 @@ def dataset_root(task: Task) -> Path:
     if task.context.data is None:
         raise FileNotFoundError("no data folder is known; name it with --data")
     return task.context.data
+
+
+def file_below(root: Path, name: str) -> Path:
+    """Return the file called `name` below a folder; the ending `.gz` may be left out."""
+    packed = root / f"{name}.gz"
+    return packed if packed.is_file() and not (root / name).is_file() else root / name
 
 
 def studies_of(task: Task) -> Dataset:

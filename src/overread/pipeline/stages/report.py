@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from overread.datasets import Dataset
 from overread.inference import load_cuts
 from overread.learning import read_log
 from overread.pipeline.dataset_files import load_dataset
@@ -44,7 +45,7 @@ def make(task: Task) -> None:
         predictions=predictions,
         about={name: str(text) for name, text in recipe.about.model_dump().items()},
         recipe=resolved,
-        facts=_facts(task, dataset.labels, len(dataset.studies)),
+        facts=_facts(task, dataset),
         curves=tuple(_curves(task)),
         points=_points(task),
         findings=dataset.findings,
@@ -66,10 +67,10 @@ def make(task: Task) -> None:
     (task.folder / "summary.json").write_text(json.dumps(summary, indent=1))
 
 
-def _facts(task: Task, labels: Labels, studies: int) -> dict[str, str]:
-    known = labels.known().frame
+def _facts(task: Task, dataset: Dataset) -> dict[str, str]:
+    known = dataset.labels.known().frame
     return {
-        "studies": str(studies),
+        "studies": str(dataset.num_studies),
         "subjects": str(known["subject"].n_unique()),
         "graded answers": str(len(known)),
         "set aside": str(len(task.broken)),

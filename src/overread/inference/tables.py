@@ -1,0 +1,89 @@
+"""Members that are tables: answers that other networks gave, read instead of computed.
+
+How a table is laid out is the business of the dataset; how answers are joined, of the ensembles.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from overread.inference.bundle import Bundle
+from overread.inference.bundle_files import BundleError
+from overread.inference.joining import join_final
+from overread.records import Predictions
+from overread.shelf import nearest, settings_of
+
+__all__ = ["join_tables", "tables_by_member"]
+
+
+def join_tables(bundle: Bundle, tables: Mapping[str, Path]) -> pl.DataFrame:
+    """Join tables of new studies as a bundle of tables says.
+
+    Args:
+        bundle: made of a recipe whose members are tables.
+        tables: {member: file in the layout of the dataset's submission}.
+
+    Returns:
+        The joined answers, in the same layout.
+
+    Raises:
+        BundleError: if the bundle needs images, or a member has no table.
+    """
+    recipe = bundle.recipe
+    if recipe.members or not recipe.tables:
+        raise BundleError(
+            f"bundle {recipe.name} holds networks, which grade images; use `overread grade`"
+        )
+    if missing := [name for name in recipe.tables if name not in tables]:
+        raise BundleError(
+            f"bundle {recipe.name}: found no table of {', '.join(missing)}, expected one of each "
+            f"member; name it as {missing[0]}=FILE"
+        )
+    module, spec = _dataset(bundle)
+    said = {name: _new(module.read_submission(spec, tables[name], name)) for name in recipe.tables}
+    joined: pl.DataFrame = module.submission(spec, join_final(bundle, said), complete=False)
+    return joined
+
+
+def tables_by_member(bundle: Bundle, named: Sequence[str]) -> dict[str, Path]:
+    """Return {member: file} of files that are given as NAME=FILE, or are called like a member.
+
+    Raises:
+        BundleError: if a file belongs to no member, or to one that has a file already.
+    """
+    own = {plain_name(table.table): name for name, table in bundle.recipe.tables.items()}
+    found: dict[str, Path] = {}
+    for text in named:
+        name, _, path = text.rpartition("=")
+        member = name or own.get(plain_name(path), plain_name(path))
+        if member not in bundle.recipe.tables:
+            raise BundleError(
+                f'{path}: belongs to no member of bundle {bundle.recipe.name}, found "{member}"; '
+                f"{nearest(member, bundle.recipe.tables)}; name it as MEMBER=FILE"
+            )
+        if member in found:
+            raise BundleError(
+                f"{path}: is a second table of {member}, after {found[member]}; leave one out"
+            )
+        found[member] = Path(path)
+    return found
+
+
+def plain_name(path: str) -> str:
+    """Return the name of a file without its endings.
+
+    Example:
+        >>> plain_name("oof/swin_t.csv.gz")
+        'swin_t'
+    """
+    return PurePosixPath(path).name.partition(".")[0]
+
+
+def _dataset(bundle: Bundle) -> tuple[Any, Any]:
+    return settings_of("overread.datasets", bundle.recipe.dataset)
+
+
+def _new(predictions: Predictions) -> Predictions:
+    return Predictions(predictions.frame.with_columns(role=pl.lit("new")))

@@ -1,0 +1,51 @@
+"""The answers of a member that is a table, as predictions like those of a network."""
+
+import polars as pl
+
+from overread.datasets import DatasetError
+from overread.inference import TableSpec
+from overread.pipeline.stages.folds import load_folds
+from overread.pipeline.stages.predict import save_predictions
+from overread.pipeline.stages.read import dataset_root, file_below, studies_of
+from overread.pipeline.step import Stage, Task
+from overread.records import Labels, Predictions
+from overread.shelf import settings_of
+
+__all__ = ["STAGE"]
+
+
+def make(task: Task) -> None:
+    """Read the table; subjects and folds are those of the recipe.
+
+    Raises:
+        DatasetError: if the table is not as it should be, or says nothing of any labelled unit.
+    """
+    spec: TableSpec = task.step.spec
+    module, settings = settings_of("overread.datasets", _reading(task))
+    path = file_below(dataset_root(task), spec.table)
+    said = module.read_submission(settings, path, task.step.settings["predictor"])
+    labels = studies_of(task).labels
+    if not len(said.frame.join(labels.known().frame, on=("unit", "target"), how="semi")):
+        raise DatasetError(
+            f"{path}: says nothing of any labelled unit, its first is {said.frame['unit'][0]}; "
+            "check that study ids are written as in the labels"
+        )
+    save_predictions(task.folder, _placed(said, labels, load_folds(task.inputs["folds"]).of()))
+
+
+def _reading(task: Task) -> dict[str, object]:
+    return dict(task.step.inputs["read"].settings["dataset"])
+
+
+def _placed(said: Predictions, labels: Labels, folds: dict[str, int]) -> Predictions:
+    """Return the rows under the subjects of the labels, with the folds that hold them out."""
+    subjects = dict(labels.frame.select("study", "subject").unique().iter_rows())
+    subject = pl.col("study").replace_strict(
+        subjects, default=pl.col("subject"), return_dtype=pl.String
+    )
+    frame = said.frame.with_columns(subject=subject)
+    fold = pl.col("subject").replace_strict(folds, default=None, return_dtype=pl.Int64)
+    return Predictions(frame.with_columns(fold=fold))
+
+
+STAGE = Stage("table", 1, make)
