@@ -1,8 +1,16 @@
 """From several predictors one: joiners, one a file, fitted outside the fold that they predict.
 
-A joiner is a module with `Spec`, `fit` and `apply`. What it learns is a dict of arrays.
+A joiner is a module with `Spec`, `fit` and `apply`. What it learns is a dict of arrays. Beside the
+shelf: sets of grades that hold the true one as often as was asked for.
 """
 
+from overread.ensembling.conformal import (
+    ConformalSpec,
+    SetThresholds,
+    apply_sets,
+    fit_sets,
+    sets_out_of_fold,
+)
 from overread.ensembling.joining import apply_joiner, fit_joiner, join, join_new, joiner_of
 from overread.ensembling.sheets import (
     Book,
@@ -17,16 +25,21 @@ from overread.ensembling.sheets import (
 
 __all__ = [
     "Book",
+    "ConformalSpec",
     "JoinError",
     "Parameters",
+    "SetThresholds",
     "Sheet",
     "Truths",
     "apply_joiner",
+    "apply_sets",
     "fit_joiner",
+    "fit_sets",
     "join",
     "join_new",
     "joiner_of",
     "lay_out",
+    "sets_out_of_fold",
     "truth_of",
     "truths_of",
 ]

@@ -1,5 +1,7 @@
 """What things are: frozen records, valid on construction, without I/O."""
 
+from overread.records.conditions import conditions
+from overread.records.grade_sets import GradeSets
 from overread.records.keypoints import Keypoints
 from overread.records.planes import GeometryError, Planes
 from overread.records.rubric import Derived, Rubric, Scale, Target, UnitKind
@@ -21,6 +23,7 @@ __all__ = [
     "Folds",
     "Frame",
     "GeometryError",
+    "GradeSets",
     "Keypoints",
     "Kind",
     "Labels",
@@ -37,4 +40,5 @@ __all__ = [
     "Target",
     "UnitKind",
     "Volume",
+    "conditions",
 ]

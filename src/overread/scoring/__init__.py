@@ -4,10 +4,12 @@ A metric is a module with `Spec`, `score`, `measures` and `BETTER` ("lower" or "
 labels and predictions only; knows no dataset and no network.
 """
 
+from overread.scoring.bootstrap import interval, subject_draws, wilson
 from overread.scoring.evaluate import better, compare, evaluate, metric_name, unpredicted
 from overread.scoring.exam import Exam, Graded, Measure, Value, join
 from overread.scoring.floors import FLOORS, floor_predictions
 from overread.scoring.pooling import pool_labels, pool_predictions
+from overread.scoring.set_coverage import set_coverage
 
 __all__ = [
     "FLOORS",
@@ -19,9 +21,13 @@ __all__ = [
     "compare",
     "evaluate",
     "floor_predictions",
+    "interval",
     "join",
     "metric_name",
     "pool_labels",
     "pool_predictions",
+    "set_coverage",
+    "subject_draws",
     "unpredicted",
+    "wilson",
 ]

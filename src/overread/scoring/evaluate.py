@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from overread.records import Folds, Labels, Predictions, RecordError, Rubric, Scores
+from overread.scoring.bootstrap import interval, subject_draws
 from overread.scoring.exam import Exam, Measure, join
 from overread.scoring.floors import FLOORS, floor_predictions
 from overread.shelf import Named, settings_of
@@ -19,9 +20,6 @@ from overread.shelf import Named, settings_of
 __all__ = ["better", "compare", "evaluate", "metric_name", "unpredicted"]
 
 Floats = NDArray[np.float64]
-INTERVAL = (2.5, 97.5)  # percentiles of the replicates
-# An interval needs the number to exist in at least this share of the replicates.
-ENOUGH = 0.5
 
 
 def evaluate(
@@ -57,7 +55,7 @@ def evaluate(
     subjects = sorted(labels.frame["subject"].unique())
     if not subjects:
         raise RecordError(_nothing(predictions))
-    draws = _draws(len(subjects), bootstrap, seed)
+    draws = subject_draws(len(subjects), bootstrap, seed)
     tables = {
         str(name): Predictions(predictions.frame.filter(pl.col("predictor") == name))
         for name in predictions.frame["predictor"].unique(maintain_order=True)
@@ -99,7 +97,7 @@ def compare(
     subjects = sorted(labels.frame["subject"].unique())
     if not subjects:
         raise RecordError(_nothing(first) + " by both predictors")
-    draws = _draws(len(subjects), bootstrap, seed)
+    draws = subject_draws(len(subjects), bootstrap, seed)
     name = " - ".join(str(table.frame["predictor"][0]) for table in predictions)
     exams = [join(rubric, labels, table, subjects=subjects) for table in predictions]
     rows = []
@@ -161,13 +159,6 @@ def _is_weighted(rubric: Rubric) -> bool:
     return any(len(set(target.weights)) > 1 for target in rubric.targets)
 
 
-def _draws(num_subjects: int, bootstrap: int, seed: int) -> Floats:
-    """Return (1 + bootstrap, subjects): first everybody once, then how often each was drawn."""
-    chances = np.full(num_subjects, 1 / num_subjects)
-    counts = np.random.default_rng(seed).multinomial(num_subjects, chances, size=bootstrap)
-    return np.concatenate([np.ones((1, num_subjects)), counts.astype(np.float64)])
-
-
 def _measures(named: Named, exam: Exam) -> list[Measure]:
     module, spec = settings_of("overread.scoring", named)
     found: list[Measure] = module.measures(spec, exam)
@@ -176,7 +167,7 @@ def _measures(named: Named, exam: Exam) -> list[Measure]:
 
 def _row(predictor: str, named: Named, measure: Measure, values: Floats) -> dict[str, object]:
     value = float(values[0]) if np.isfinite(values[0]) else None
-    low, high = _interval(values[1:]) if value is not None else (None, None)
+    low, high = interval(values[1:]) if value is not None else (None, None)
     return {
         "predictor": predictor,
         "metric": metric_name(named),
@@ -187,14 +178,6 @@ def _row(predictor: str, named: Named, measure: Measure, values: Floats) -> dict
         "high": high,
         "n": measure.n,
     }
-
-
-def _interval(replicates: Floats) -> tuple[float | None, float | None]:
-    defined = replicates[np.isfinite(replicates)]
-    if len(defined) < 2 or len(defined) < ENOUGH * len(replicates):
-        return None, None
-    low, high = np.percentile(defined, INTERVAL)
-    return float(low), float(high)
 
 
 def _scores(rows: list[dict[str, object]]) -> Scores:
