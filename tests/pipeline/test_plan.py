@@ -52,7 +52,7 @@ def test_totals_of_the_tiny_recipe(tmp_path) -> None:
 
 def test_a_speed_knob_changes_no_key(tmp_path) -> None:
     """Workers, device and logging leave finished work alone."""
-    assert set() == _changed(tmp_path, "fit: {epochs: 20", "fit: {workers: 0, epochs: 20")
+    assert set() == _changed(tmp_path, "fit: {epochs: 26", "fit: {workers: 0, epochs: 26")
     assert set() == _changed(tmp_path, "final: mean", "max_broken: 0.5\nfinal: mean")
 
 
