@@ -147,13 +147,12 @@ def _crop(picture: Picture) -> dict[str, Any]:
 
 
 def _overview(picture: Picture) -> dict[str, Any]:
-    """Return the picture with its marks; labels stand to the right, apart from one another."""
+    """Return the picture with its marks; labels stand beside all of them, apart from one another."""
     height, width = picture.image.shape[:2]
     unit = max(height, width) / 420
     marks = sorted(picture.marks, key=lambda mark: mark.y)
     heights = _spread([mark.y for mark in marks], gap=13 * unit)
-    right = max((mark.x for mark in marks), default=0) + 30 * unit
-    label_x = min(right, width - 92 * unit)
+    label_x = _beside([mark.x for mark in marks], width, away=30 * unit, wide=92 * unit)
     return {
         "title": picture.title,
         "uri": image_uri(picture.image),
@@ -175,6 +174,24 @@ def _overview(picture: Picture) -> dict[str, Any]:
             for mark, label_y in zip(marks, heights, strict=True)
         ],
     }
+
+
+def _beside(places: Sequence[float], width: float, *, away: float, wide: float) -> float:
+    """Return where labels start: right of all places, else left of them, else at the right edge.
+
+    Example:
+        >>> _beside([100.0, 180.0], 300, away=10, wide=90)
+        190.0
+        >>> _beside([120.0, 250.0], 300, away=10, wide=90)
+        20.0
+        >>> _beside([50.0, 250.0], 300, away=10, wide=90)
+        210.0
+    """
+    right = max(places, default=0.0) + away
+    left = min(places, default=0.0) - away - wide
+    if right + wide <= width:
+        return right
+    return left if left >= 0 else width - wide
 
 
 def _spread(places: Sequence[float], *, gap: float) -> list[float]:
