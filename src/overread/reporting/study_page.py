@@ -147,7 +147,7 @@ def _crop(picture: Picture) -> dict[str, Any]:
 
 
 def _overview(picture: Picture) -> dict[str, Any]:
-    """Return the picture with its marks; labels stand beside all of them, apart from one another."""
+    """Return the picture with its marks; labels stand beside all, apart from one another."""
     height, width = picture.image.shape[:2]
     unit = max(height, width) / 420
     marks = sorted(picture.marks, key=lambda mark: mark.y)
@@ -184,7 +184,7 @@ def _beside(places: Sequence[float], width: float, *, away: float, wide: float) 
         190.0
         >>> _beside([120.0, 250.0], 300, away=10, wide=90)
         20.0
-        >>> _beside([50.0, 250.0], 300, away=10, wide=90)
+        >>> _beside([50.0, 250.0], 300.0, away=10, wide=90)
         210.0
     """
     right = max(places, default=0.0) + away
