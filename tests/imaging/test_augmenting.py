@@ -51,6 +51,25 @@ def test_no_variation_is_the_centre() -> None:
     assert found["target"] is batch["target"]
 
 
+def test_one_side_without_variation_is_its_window() -> None:
+    """A view of one side is varied about its own window, not about the middle of the crop."""
+    views = {name: view.model_copy(update={"one_side": 0.6}) for name, view in VIEWS.items()}
+    batch: Batch = {}
+    for name, view in views.items():
+        rows, columns = view.stored
+        batch[name] = torch.linspace(0, 1, columns).expand(2, view.slots, 1, rows, columns).clone()
+        batch[f"{name}.mask"] = torch.ones(2, view.slots, dtype=torch.bool)
+        batch[f"{name}.offsets"] = torch.arange(view.slots).float().expand(2, view.slots)
+        batch[f"{name}.marks"] = torch.arange(view.slots).float().expand(2, 1, -1).mT
+    found = augment(batch, AugmentSpec(slice_shift=0), views=views, generator=seeded())
+    expected = centre(batch, views)
+
+    for name in views:
+        torch.testing.assert_close(found[name], expected[name], atol=2e-5, rtol=0)
+        assert torch.equal(found[f"{name}.marks"], expected[f"{name}.marks"])
+    assert (found["t1"].shape[1], batch["t1"].shape[1]) == (4, 8)
+
+
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_presets(preset) -> None:
     """Each published set varies samples differently, within the limits, the same with one seed."""

@@ -163,3 +163,45 @@ def test_mirror_reads_sagittal_slices_backwards() -> None:
     assert torch.equal(found["a"][..., 0], batch["a"][..., -1])
     assert torch.equal(found["a.offsets"], batch["a.offsets"])
     assert found["weight"] is batch["weight"]
+
+
+@pytest.mark.parametrize("num", [1, 4, 7])
+def test_one_side_of_slices(num) -> None:
+    """The mirrored patient's left half is the right half, mirrored; networks see `count` slots."""
+    stack = field_stack("sagittal_t2", SAGITTAL, count=num)
+    view = sagittal({"count": 3}, one_side=0.5)
+    check(view, [stack], discs(), "L3/L4")
+    batch = collate({"v": [cut(view, study_of(stack), {"discs": discs()}, "L3/L4")]})
+    left = centre(batch, {"v": view})
+
+    assert batch["v"].shape[1] == 6
+    assert left["v"].shape[1] == left["v.mask"].shape[1] == 3
+    assert (left["v.offsets"] >= batch["v.offsets"].median() - 1e-4).all()
+
+
+def test_one_side_of_columns() -> None:
+    """Networks see the columns from the patient's left edge; mirrored, those from the right."""
+    stack = field_stack("axial_t2", AXIAL, count=1)
+    one = axial({"count": 1}, one_side=0.6, pixels=(24, 15))
+    whole = axial({"count": 1}, pixels=(24, 25))
+    check(one, [stack], discs(), "L3/L4")
+    batch, wide = (
+        collate({"v": [cut(view, study_of(stack), {"discs": discs()}, "L3/L4")]})
+        for view in (one, whole)
+    )
+    full = centre(wide, {"v": whole})["v"]
+    left = centre(batch, {"v": one})["v"]
+    right = centre(mirror(batch, {"v": one}), {"v": one})["v"]
+
+    torch.testing.assert_close(full[..., -15:], left)
+    torch.testing.assert_close(full[..., :15].flip(-1), right)
+
+
+def test_one_side_is_mirrored_before_it_is_centred() -> None:
+    """Once the other side is cut away, mirroring is refused."""
+    view = axial({"count": 1}, one_side=0.6)
+    stack = field_stack("axial_t2", AXIAL, count=1)
+    batch = collate({"v": [cut(view, study_of(stack), {"discs": discs()}, "L3/L4")]})
+
+    with pytest.raises(ValueError, match="mirror its batch before"):
+        mirror(centre(batch, {"v": view}), {"v": view})

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overread.imaging import SliceSpec, resample_slices
-from overread.imaging.slices import central_slices, fill_slots, nearest_slices
+from overread.imaging.slices import central_slices, fill_slots, nearest_slices, side_slices
 
 NUM = st.integers(1, 40)
 
@@ -95,3 +95,21 @@ def test_settings() -> None:
         SliceSpec(count=0)
     with pytest.raises(ValueError, match="less than or equal to 1"):
         SliceSpec(count=1, fraction=1.5)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+@pytest.mark.parametrize("num", [1, 2, 5, 8, 9])
+@pytest.mark.parametrize("fill", ["repeat", "mask"])
+def test_sides_mirror_each_other(num, count, fill) -> None:
+    """The slots of the last side are those of the first, read backwards from the other edge."""
+    slots = side_slices(num, 0.5, SliceSpec(count=count, fill=fill))
+    mirrored = [None if slot is None else num - 1 - slot for slot in reversed(slots)]
+
+    assert 2 * count == len(slots)
+    assert mirrored == slots
+    assert {slot for slot in slots[:count] if slot is not None} <= set(range((num + 1) // 2))
+
+
+def test_empty_slots_of_a_side_are_in_the_middle() -> None:
+    """Where a side has fewer slices than slots, the slots near the midline stay empty."""
+    assert side_slices(4, 0.5, SliceSpec(count=3, fill="mask")) == [0, 1, None, None, 2, 3]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from overread.imaging.augment_spec import AugmentSpec
-from overread.imaging.batches import Batch, normalise
+from overread.imaging.batches import Batch, normalise, seen_slots
 from overread.imaging.tones import blurred, holed, toned
 from overread.imaging.views import ViewSpec
 from overread.imaging.warps import affine_matrices, chance, distortions, identity_grid, moved
@@ -38,9 +38,10 @@ def augment(
     for name, view in sorted(views.items()):
         if name not in batch:
             continue
-        stored, mask = batch[name].float(), batch[f"{name}.mask"]
+        result |= seen_slots(batch, name, view)
+        stored, mask = batch[name][:, view.window[0]].float(), result[f"{name}.mask"]
         images = stored.flatten(1, 2)  # B, S*C, H, W
-        images = _warped(images, view.pixels, spec, generator)
+        images = _warped(images, view, spec, generator)
         images = holed(blurred(toned(images, spec, generator), spec, generator), spec, generator)
         pixels = images.reshape(*stored.shape[:3], *view.pixels)
         result[name] = normalise(pixels * mask[:, :, None, None, None])
@@ -50,20 +51,26 @@ def augment(
 
 
 def _warped(
-    images: Tensor, size: tuple[int, int], spec: AugmentSpec, generator: torch.Generator
+    images: Tensor, view: ViewSpec, spec: AugmentSpec, generator: torch.Generator
 ) -> Tensor:
-    """Return the centre windows under random geometry; the margin fills what moves in."""
-    count = len(images)
+    """Return the windows under random geometry; the margin fills what moves in."""
+    count, size = len(images), view.pixels
     device = images.device
     matrix = affine_matrices(count, spec, generator, ratio=size[0] / size[1])
     field = distortions(count, size, spec, generator)
     grid = identity_grid(size, generator.device)
     places = moved(grid[None] if field is None else grid + field, matrix)
-    share = torch.tensor(
-        [size[1] / images.shape[-1], size[0] / images.shape[-2]], device=places.device
-    )
+    share, offset = [], []
+    for axis, part in ((-1, view.window[2]), (-2, view.window[1])):
+        whole, seen = images.shape[axis], part.stop - part.start
+        share.append(seen / whole)
+        offset.append((2 * part.start - (whole - seen)) / whole)  # 0 for a window in the middle
+    places = places * torch.tensor(share, device=places.device)
     return functional.grid_sample(
-        images, (places * share).to(device), padding_mode="zeros", align_corners=False
+        images,
+        (places + torch.tensor(offset, device=places.device)).to(device),
+        padding_mode="zeros",
+        align_corners=False,
     )
 
 
@@ -83,6 +90,8 @@ def _shift_slices(batch: Batch, name: str, most: int, generator: torch.Generator
     batch[f"{name}.mask"] = kept
     batch[name] = torch.where(kept[:, :, None, None, None], pixels[rows, source], -1.0)
     batch[f"{name}.offsets"] = torch.where(kept, offsets[rows, source] - moves * gap, 0.0)
+    if f"{name}.marks" in batch:
+        batch[f"{name}.marks"] = batch[f"{name}.marks"][rows, source] * kept[:, :, None]
 
 
 def augment_image(

@@ -1,8 +1,9 @@
 """Crops of many units as tensors: collate, take the centre, mirror.
 
 A batch is {name: tensor}: for each view `view` (B, S, C, H, W) float, `view.mask` (B, S) bool and
-`view.offsets` (B, S) float32 mm; other keys (targets, weights) pass through untouched. Slices and
-columns keep the canonical orientation of `cutting`.
+`view.offsets` (B, S) float32 mm, and `view.marks` (B, S, targets) where slices are labelled; other
+keys (targets, weights) pass through untouched. Slices and columns keep the canonical orientation of
+`cutting`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,36 +66,43 @@ def normalise(pixels: Tensor) -> Tensor:
     return pixels.mul(2).sub_(1)
 
 
-def window(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the centre rows and columns of (..., rows, columns), without interpolation."""
-    top = (pixels.shape[-2] - size[0]) // 2
-    left = (pixels.shape[-1] - size[1]) // 2
-    return pixels[..., top : top + size[0], left : left + size[1]]
-
-
 def centre(batch: Batch, views: Mapping[str, ViewSpec]) -> Batch:
-    """Return the batch for evaluation: the centre window of each crop, normalised."""
+    """Return the batch for evaluation: the window of each crop that networks see, normalised."""
     result = dict(batch)
     for name, view in views.items():
         if name in batch:
-            result[name] = normalise(window(batch[name].float(), view.pixels))
+            slots, rows, columns = view.window
+            result[name] = normalise(batch[name][:, slots, :, rows, columns].float())
+            result |= seen_slots(batch, name, view)
     return result
+
+
+def seen_slots(batch: Batch, name: str, view: ViewSpec) -> Batch:
+    """Return what a batch says of the slots of a view, for those slots that networks see."""
+    slots = view.window[0]
+    keys = [f"{name}.mask", f"{name}.offsets", f"{name}.marks"]
+    return {key: batch[key][:, slots] for key in keys if key in batch}
 
 
 def mirror(batch: Batch, views: Mapping[str, ViewSpec]) -> Batch:
     """Return the batch of the patients' mirror images; targets are the caller's to swap.
 
     Sagittal slices are read backwards and change sides; axial, coronal and photographic images
-    are turned about the vertical. Works before and after `centre` and `augment`, bit for bit.
+    are turned about the vertical. Works before and after `centre` and `augment`, bit for bit; views
+    of one side can only be mirrored before, while the other side is there.
     """
     result = dict(batch)
     for name, view in views.items():
         if name not in batch:
             continue
+        if view.one_side is not None and batch[name].shape[-1] != view.stored[1]:
+            raise ValueError(f"view {name} shows one side: mirror its batch before it is centred")
         if view.plane == "sagittal":
             result[name] = batch[name].flip(1)
             result[f"{name}.mask"] = batch[f"{name}.mask"].flip(1)
             result[f"{name}.offsets"] = -batch[f"{name}.offsets"].flip(1)
+            if f"{name}.marks" in batch:
+                result[f"{name}.marks"] = batch[f"{name}.marks"].flip(1)
         else:
             result[name] = batch[name].flip(-1)
     return result

@@ -14,7 +14,14 @@ from pydantic import Field
 
 from overread.shelf import Spec
 
-__all__ = ["SliceSpec", "central_slices", "fill_slots", "nearest_slices", "resample_slices"]
+__all__ = [
+    "SliceSpec",
+    "central_slices",
+    "fill_slots",
+    "nearest_slices",
+    "resample_slices",
+    "side_slices",
+]
 
 Indices = NDArray[np.int64]
 # Tells which of two equally near slices wins: must not depend on left and right.
@@ -36,6 +43,9 @@ class SliceSpec(Spec):
         merge: whether the slices of all series of a role are put together. None: in axial views
             yes, since each series may cover other discs; else the series that shows the point
             and has most slices.
+        as_published: the spread is round(linspace(...)) with halves to even, also over the slices
+            of a level of which there are more than slots. Such a choice is not always the same for
+            the mirrored patient.
     """
 
     count: int = Field(gt=0)
@@ -44,6 +54,12 @@ class SliceSpec(Spec):
     within_mm: float | None = Field(default=None, gt=0)
     fill: Literal["repeat", "mask"] = "repeat"
     merge: bool | None = None
+    as_published: bool = False
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the fields that came later and change nothing at their default."""
+        return frozenset({"as_published"})
 
 
 def central_slices(num: int, fraction: float) -> Indices:
@@ -96,6 +112,23 @@ def resample_slices(num: int, count: int, tie: Tie | None = None) -> Indices:
     if count % 2 and num % 2 == 0:
         even[half] = tie(num // 2 - 1, num // 2)
     return even
+
+
+def side_slices(num: int, share: float, spec: SliceSpec) -> list[int | None]:
+    """Return what stands in the slots of both sides: those of the first side, then of the last.
+
+    Each side is the share of the slices at its edge, rounded up, spread over `count` slots from its
+    edge inwards, so that the other side is always the same read backwards.
+
+    Example:
+        >>> side_slices(5, 0.5, SliceSpec(count=2))
+        [0, 2, 2, 4]
+    """
+    near = min(math.ceil(share * num - 1e-9), num)
+    first: list[int | None] = [int(index) for index in resample_slices(near, spec.count)]
+    if spec.fill == "mask" and near < spec.count:
+        first = [*range(near), *[None] * (spec.count - near)]
+    return first + [None if index is None else num - 1 - index for index in reversed(first)]
 
 
 def fill_slots(

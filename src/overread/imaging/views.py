@@ -4,7 +4,7 @@ Settings and the record of a crop; how it is cut stands in `cutting`.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,27 @@ from overread.imaging.windows import WindowSpec
 from overread.records import Frame, Planes, RecordError
 from overread.shelf import Spec
 
-__all__ = ["Cut", "ViewSpec"]
+__all__ = ["CROPS", "Cut", "ViewSpec"]
+
+_V9_AXIAL: dict[str, Any] = {"size_mm": (45, 75), "shift_mm": (5, 0)}
+# The crop recipes of the RSNA 2024 lumbar 3rd-place system, by plane.
+CROPS: dict[str, dict[str, dict[str, Any]]] = {
+    "v8": {"sagittal": {"size_mm": (40, 60)}, "axial": {"size_mm": (80, 70)}},
+    "v9": {"sagittal": {"size_mm": (35, 50), "shift_mm": (-5, 0)}, "axial": _V9_AXIAL},
+    # 21.5 mm above and 14.5 mm below the point in the frame of the spine, 5 mm to the front.
+    "v11": {
+        "sagittal": {"size_mm": (36, 45), "shift_mm": (-3.5, -5), "straighten": True},
+        "axial": _V9_AXIAL,
+    },
+}
 
 
 class ViewSpec(Spec):
     """How crops are cut around a point, or from whole images.
 
     Attributes:
+        preset: a published crop: v8, v9 or v11 of the RSNA 2024 lumbar 3rd place, which set size,
+            shift and turn by the plane; settings that stand beside it win.
         series: roles, all of one plane.
         take: "first" of the roles that the study has, or "all" of them merged.
         around: name of a locator; its point called like the unit's site is the centre (the middle
@@ -31,6 +45,12 @@ class ViewSpec(Spec):
         size_mm: height and width (px for photographs); None = the whole image.
         shift_mm: how far the window's centre lies down and right of the point.
         straighten: turn the window to the local direction of the locator's points.
+        curve: what tells that direction: a "robust" local fit in space, or the "spline" of a spline
+            in the slice, as published.
+        edges: "exact", or "whole": moved to the nearest border between source pixels, as published.
+        one_side: networks see this share, from the patient's left edge: of the slices (sagittal,
+            rounded up, `count` of them), else of the columns. The rest is stored too, so that a
+            mirrored unit shows its other side as if it were the left; see `mirror: shared`.
         scale: "mm", or "spacing": sizes and shifts are multiples of the distance to the
             neighbouring points, for images whose pixel size cannot be trusted; where the points
             have ends, the width is measured by their distance instead, so that a stretched image
@@ -48,6 +68,7 @@ class ViewSpec(Spec):
         ('sagittal', (280, 280))
     """
 
+    preset: Literal["v8", "v9", "v11"] | None = None
     series: tuple[str, ...] = Field(min_length=1)
     take: Literal["first", "all"] = "first"
     around: str | None = None
@@ -55,12 +76,31 @@ class ViewSpec(Spec):
     size_mm: tuple[float, float] | None = None
     shift_mm: tuple[float, float] = (0.0, 0.0)
     straighten: bool = False
+    curve: Literal["robust", "spline"] = "robust"
+    edges: Literal["exact", "whole"] = "exact"
+    one_side: float | None = Field(default=None, gt=0, le=1)
     scale: Literal["mm", "spacing"] = "mm"
     width: float = Field(default=1.07, gt=0)
     aspect: Literal["keep", "stretch"] = "keep"
     pixels: tuple[int, int]
     margin: float = Field(default=1.25, ge=1)
     windows: tuple[WindowSpec, ...] = Field(default=(WindowSpec(),), min_length=1)
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the fields that came later and change nothing at their default."""
+        return frozenset({"preset", "curve", "edges", "one_side"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_preset(cls, values: Any) -> Any:
+        known = CROPS.get(str(values.get("preset"))) if isinstance(values, dict) else None
+        if known is None or not values.get("series"):
+            return values
+        plane = str(values["series"][0]).partition("_")[0]
+        if plane not in known:
+            raise ValueError(f"preset {values['preset']} has crops of {sorted(known)}, not {plane}")
+        return {**known[plane], **values}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -73,9 +113,19 @@ class ViewSpec(Spec):
             raise ValueError("pick: level needs the points of `around`")
         if self.scale == "spacing" and self.size_mm is None:
             raise ValueError("scale: spacing needs size_mm, in multiples of the spacing")
+        if self.edges == "whole" and (self.straighten or self.scale != "mm" or not self.size_mm):
+            raise ValueError("edges: whole is for boxes in mm along the image, with size_mm")
+        if self.one_side is not None:
+            self._check_side()
         if min(self.pixels) < 1 or min(self.size_mm or (1, 1)) <= 0:
             raise ValueError("pixels and size_mm must be positive")
         return self
+
+    def _check_side(self) -> None:
+        if self.plane == "photo":
+            raise ValueError("one_side needs a left and a right side, which photographs lack")
+        if self.plane == "sagittal" and self.slices.pick not in ("all", "central"):
+            raise ValueError("one_side of sagittal slices needs pick: all or central")
 
     @property
     def plane(self) -> Plane:
@@ -83,10 +133,38 @@ class ViewSpec(Spec):
         return plane_of(self.series[0])
 
     @property
+    def slots(self) -> int:
+        """Number of stored slices: those of both sides where networks see one."""
+        both = self.one_side is not None and self.plane == "sagittal"
+        return self.slices.count * (2 if both else 1)
+
+    @property
+    def whole(self) -> tuple[int, int]:
+        """Height and width of what the size in mm means, px; networks may see one side of it."""
+        rows, columns = self.pixels
+        if self.one_side is None or self.plane == "sagittal":
+            return rows, columns
+        return rows, round(columns / self.one_side)
+
+    @property
     def stored(self) -> tuple[int, int]:
         """Height and width of the stored crop, px: the same border on both sides."""
-        height, width = (size + 2 * self._border(size) for size in self.pixels)
+        height, width = (
+            size + 2 * self._border(seen)
+            for size, seen in zip(self.whole, self.pixels, strict=True)
+        )
         return height, width
+
+    @property
+    def window(self) -> tuple[slice, slice, slice]:
+        """Slots, rows and columns of the stored crop that networks see."""
+        top, border = self._border(self.pixels[0]), self._border(self.pixels[1])
+        right = border + self.whole[1]  # canonical columns run to the patient's left
+        return (
+            slice(self.slots - self.slices.count, self.slots),
+            slice(top, top + self.pixels[0]),
+            slice(right - self.pixels[1], right),
+        )
 
     def _border(self, size: int) -> int:
         return int(size * (self.margin - 1) / 2 + 0.5)
