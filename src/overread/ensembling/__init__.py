@@ -11,6 +11,14 @@ from overread.ensembling.conformal import (
     fit_sets,
     sets_out_of_fold,
 )
+from overread.ensembling.decisions import (
+    DecisionSpec,
+    apply_decisions,
+    decided_targets,
+    decisions_out_of_fold,
+    fit_decisions,
+)
+from overread.ensembling.effects import member_effects
 from overread.ensembling.joining import apply_joiner, fit_joiner, join, join_new, joiner_of
 from overread.ensembling.sheets import (
     Book,
@@ -26,19 +34,25 @@ from overread.ensembling.sheets import (
 __all__ = [
     "Book",
     "ConformalSpec",
+    "DecisionSpec",
     "JoinError",
     "Parameters",
     "SetThresholds",
     "Sheet",
     "Truths",
+    "apply_decisions",
     "apply_joiner",
     "apply_sets",
+    "decided_targets",
+    "decisions_out_of_fold",
+    "fit_decisions",
     "fit_joiner",
     "fit_sets",
     "join",
     "join_new",
     "joiner_of",
     "lay_out",
+    "member_effects",
     "sets_out_of_fold",
     "truth_of",
     "truths_of",

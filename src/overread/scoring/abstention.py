@@ -25,7 +25,16 @@ from overread.scoring.exam import (
     values_of,
 )
 
-__all__ = ["BETTER", "Spec", "confidence_of", "loss_of", "measures", "risk_kept", "score"]
+__all__ = [
+    "BETTER",
+    "Spec",
+    "confidence_of",
+    "loss_of",
+    "measures",
+    "risk_kept",
+    "score",
+    "weighed_area",
+]
 
 Floats = NDArray[np.float64]
 BETTER = "lower"
@@ -58,7 +67,7 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
     """Return the areas as functions of the weight of each subject."""
 
     def weigh(one: Graded) -> Weighed:
-        return _weigh(confidence_of(spec, one.predicted), loss_of(spec, one), one.subject)
+        return weighed_area(confidence_of(spec, one.predicted), loss_of(spec, one), one.subject)
 
     return by_target(exam, weigh, by_site=spec.by_site)
 
@@ -76,7 +85,7 @@ def loss_of(spec: Spec, one: Graded) -> Floats:
     """Return (n,) losses of the most probable grades, 0 to 1."""
     apart = np.abs(one.predicted.argmax(axis=1) - one.grade)
     if spec.loss == "error" or one.target.scale == "nominal":
-        return (apart > 0).astype(np.float64)
+        return np.asarray(apart > 0, np.float64)
     return np.asarray(apart / (len(one.target.grades) - 1), np.float64)
 
 
@@ -104,7 +113,14 @@ def _groups(confidence: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return order, np.concatenate([[0], np.flatnonzero(new) + 1])
 
 
-def _weigh(confidence: Floats, loss: Floats, subject: NDArray[np.int64]) -> Weighed:
+def weighed_area(confidence: Floats, loss: Floats, subject: NDArray[np.int64]) -> Weighed:
+    """Return the area under risk against share kept, as a function of the weight of each subject.
+
+    Args:
+        confidence: (n,) the surest is largest.
+        loss: (n,) of the answers.
+        subject: (n,) index of each answer's subject.
+    """
     order, starts = _groups(confidence)
     losses, owner = loss[order], subject[order]
 
