@@ -57,5 +57,5 @@ class TrustSpec(Spec):
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
-        """Return the questions that need not be asked, so that new ones make no old answer stale."""
+        """Return all questions: what was not asked makes no answer stale."""
         return frozenset({"sets", "decisions", "members", "readers", "bootstrap", "seed"})

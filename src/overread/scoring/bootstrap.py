@@ -28,17 +28,17 @@ def interval(replicates: Floats) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def wilson(share: Floats, count: Floats) -> tuple[Floats, Floats]:
+def wilson(share: Floats, count: Floats | NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return the 95 % interval of shares of independent units (Wilson 1927); 0 to 1 of none.
 
     Args:
         share: (n,) seen.
         count: (n,) units behind each.
     """
-    count = np.asarray(count, np.float64)
-    share = np.where(count > 0, share, 0.5)
-    square = Z**2 / np.maximum(count, 1e-9)
+    units = np.maximum(np.asarray(count, np.float64), 1e-9)
+    share = np.where(units >= 1, share, 0.5)
+    square = Z**2 / units
     middle = (share + square / 2) / (1 + square)
-    half = Z * np.sqrt(share * (1 - share) / np.maximum(count, 1e-9) + square**2 / (4 * Z**2))
+    half = Z * np.sqrt(share * (1 - share) / units + square**2 / (4 * Z**2))
     half = half / (1 + square)
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
