@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from pydicom import dcmread
 
-from overread.phantoms.dicom_writing import make_uid, write_series
+from overread.phantoms.dicom_elements import make_uid
+from overread.phantoms.dicom_writing import write_series
 from overread.phantoms.rsna_layout import TARGETS, write_study, write_tables
 from overread.phantoms.scanner import VENDORS
 

@@ -13,7 +13,7 @@ from overread.cli.tables import show_scores, table, uid_end
 __all__ = ["COMMANDS"]
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset, such as rsna2024_lumbar.")]
-SHORT = {"lumbar": "rsna2024_lumbar"}
+SHORT = {"head_ct": "rsna2019_head_ct", "lumbar": "rsna2024_lumbar"}
 
 
 def inspect(

@@ -30,12 +30,14 @@ from overread.imaging.reading import (
     read_image,
     read_studies,
 )
+from overread.imaging.scan_order import GEOMETRY, place_slices, scan_slices
 from overread.imaging.slices import SliceSpec, resample_slices
 from overread.imaging.views import CROPS, Cut, ViewSpec
 from overread.imaging.windows import WindowSpec, percentiles, stretch
 
 __all__ = [
     "CROPS",
+    "GEOMETRY",
     "IMAGE_SUFFIXES",
     "PRESETS",
     "ROLE_PLANE",
@@ -78,11 +80,13 @@ __all__ = [
     "normalise",
     "percentiles",
     "pixels_to_cells",
+    "place_slices",
     "plane_of",
     "read_image",
     "read_studies",
     "render_heatmaps",
     "resample_slices",
+    "scan_slices",
     "slice_offsets",
     "slice_order",
     "stretch",

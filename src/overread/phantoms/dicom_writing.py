@@ -4,9 +4,6 @@ UIDs are hashes under 2.25, and no date of today enters.
 It knows nothing about what the images show.
 """
 
-import struct
-from collections.abc import Iterable
-from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 
@@ -16,16 +13,9 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 from pydicom.uid import MRImageStorage
 
+from overread.phantoms.dicom_elements import decimal, decimals, element, file_meta, make_uid
 from overread.phantoms.dicom_pixels import store_pixels
 from overread.phantoms.forged_study import ForgedSeries, ForgedSlice, ForgedStudy
-
-_IMPLEMENTATION = "2.25.298736423984012374651203745610293847"
-
-
-def make_uid(*words: object) -> str:
-    """Return a UID under 2.25 that depends on the words alone."""
-    digest = sha256("/".join(str(word) for word in words).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
 def write_series(folder: Path, study: ForgedStudy, series: ForgedSeries) -> None:
@@ -98,51 +88,15 @@ def _add_acquisition(header: Dataset, study: ForgedStudy, series: ForgedSeries) 
     header.PixelRepresentation = 0
 
 
-def _decimal(value: float) -> str:
-    """Write a decimal string of at most 16 characters, without a negative zero."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
-
-
-def _decimals(values: Iterable[float]) -> str:
-    return "\\".join(_decimal(float(value)) for value in values)
-
-
 def _encoded(header: Dataset) -> list[tuple[int, bytes]]:
     """Return (tag, bytes) of each element: what all slices of a series share is encoded once."""
     found = []
-    for element in header:
+    for one in header:
         stream = DicomBytesIO()
         stream.is_little_endian, stream.is_implicit_VR = True, False
-        write_data_element(stream, element)
-        found.append((int(element.tag), stream.getvalue()))
+        write_data_element(stream, one)
+        found.append((int(one.tag), stream.getvalue()))
     return found
-
-
-def _element(tag: int, vr: str, value: str | int) -> tuple[int, bytes]:
-    """Encode one element with a short length (PS3.5 7.1.2): text, or a 16 bit number."""
-    if isinstance(value, int):
-        data = value.to_bytes(2, "little")
-    else:
-        data = value.encode("ascii")
-        data += (b"\0" if vr == "UI" else b" ") * (len(data) % 2)
-    head = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode("ascii"), len(data))
-    return tag, head + data
-
-
-def _file_meta(uid: str, transfer_syntax: str) -> bytes:
-    """Return preamble and file meta information (PS3.10 7.1)."""
-    elements = (
-        (0x0002_0001, b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\x01"),
-        _element(0x0002_0002, "UI", MRImageStorage),
-        _element(0x0002_0003, "UI", uid),
-        _element(0x0002_0010, "UI", transfer_syntax),
-        _element(0x0002_0012, "UI", _IMPLEMENTATION),
-        _element(0x0002_0013, "SH", "OVERREAD"),
-    )
-    body = b"".join(data for _, data in elements)
-    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(body))
-    return b"\0" * 128 + b"DICM" + length + body
 
 
 def _plane_elements(image: ForgedSlice) -> list[tuple[int, bytes]]:
@@ -150,12 +104,12 @@ def _plane_elements(image: ForgedSlice) -> list[tuple[int, bytes]]:
     orientation = (*plane.along_row, *plane.along_column)
     rows, columns = image.pixels.shape
     return [
-        _element(0x0020_0032, "DS", _decimals(plane.origin)),
-        _element(0x0020_0037, "DS", _decimals(orientation)),
-        _element(0x0020_1041, "DS", _decimal(float(plane.origin @ plane.normal))),
-        _element(0x0028_0010, "US", rows),
-        _element(0x0028_0011, "US", columns),
-        _element(0x0028_0030, "DS", _decimals(plane.spacing)),
+        element(0x0020_0032, "DS", decimals(plane.origin)),
+        element(0x0020_0037, "DS", decimals(orientation)),
+        element(0x0020_1041, "DS", decimal(float(plane.origin @ plane.normal))),
+        element(0x0028_0010, "US", rows),
+        element(0x0028_0011, "US", columns),
+        element(0x0028_0030, "DS", decimals(plane.spacing)),
     ]
 
 
@@ -164,16 +118,16 @@ def _look_elements(image: ForgedSlice, *, rescale: bool) -> list[tuple[int, byte
     ranked = np.sort(image.pixels[::4, ::4], axis=None)
     low, high = (int(ranked[round(share * (len(ranked) - 1))]) for share in (0.01, 0.99))
     window = [
-        _element(0x0028_1050, "DS", _decimal(round((low + high) / 2))),
-        _element(0x0028_1051, "DS", _decimal(max(2, high - low))),
+        element(0x0028_1050, "DS", decimal(round((low + high) / 2))),
+        element(0x0028_1051, "DS", decimal(max(2, high - low))),
     ]
     if not rescale:
         return window
     return [
         *window,
-        _element(0x0028_1052, "DS", "0"),
-        _element(0x0028_1053, "DS", "1"),
-        _element(0x0028_1054, "LO", "normalized"),
+        element(0x0028_1052, "DS", "0"),
+        element(0x0028_1053, "DS", "1"),
+        element(0x0028_1054, "LO", "normalized"),
     ]
 
 
@@ -192,13 +146,13 @@ def _write_slice(
     store_pixels(pixels, image.pixels, series.transfer_syntax)
     elements = [
         *header,
-        _element(0x0008_0008, "CS", f"ORIGINAL\\PRIMARY\\{kind}\\SE"),
-        _element(0x0008_0018, "UI", uid),
-        _element(0x0020_0013, "IS", str(named)),
+        element(0x0008_0008, "CS", f"ORIGINAL\\PRIMARY\\{kind}\\SE"),
+        element(0x0008_0018, "UI", uid),
+        element(0x0020_0013, "IS", str(named)),
         *_plane_elements(image),
         *_look_elements(image, rescale=study.vendor.rescale),
         *_encoded(pixels),
     ]
     # The standard wants ascending tags.
     body = b"".join(data for _, data in sorted(elements, key=itemgetter(0)))
-    path.write_bytes(_file_meta(uid, series.transfer_syntax) + body)
+    path.write_bytes(file_meta(uid, MRImageStorage, series.transfer_syntax) + body)
