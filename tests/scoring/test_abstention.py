@@ -7,7 +7,7 @@ from graded_tables import RUBRIC, arrays, repeated, tables
 
 from overread.records import Predictions
 from overread.scoring import evaluate, join
-from overread.scoring.abstention import Spec, measures, risk_kept, score
+from overread.scoring.abstention import Spec, measures, risk_kept, score, weighed_area
 from overread.shelf import Named
 
 LABELS, PREDICTIONS = tables(50)
@@ -26,6 +26,18 @@ def test_area_is_the_mean_risk_over_shares():
     expected = risk_kept(chances.max(1), wrong, shares).mean()
 
     assert area(PREDICTIONS)["degeneration", None] == pytest.approx(expected, abs=1e-4)
+
+
+def test_many_confidences():
+    """With more different confidences than groups the area is still that under the curve."""
+    rng = np.random.default_rng(2)
+    sure = rng.random(6000)
+    wrong = (rng.random(6000) > 0.5 + 0.5 * sure).astype(float)
+    shares = (np.arange(200_000) + 0.5) / 200_000
+    subject = np.arange(6000) // 3
+    found = weighed_area(sure, wrong, subject)(np.ones((1, 2000)))[0]
+
+    assert risk_kept(sure, wrong, shares).mean() == pytest.approx(found, abs=1e-4)
 
 
 def test_risk_by_hand():
