@@ -11,11 +11,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from overread.imaging.channels import SliceImage, scan_of, stack_channels
 from overread.imaging.curves import chain_spacing
 from overread.imaging.levels import assign_levels, names_with_gaps
 from overread.imaging.orientation import in_plane_axes, slice_offsets, slice_order
 from overread.imaging.pixels import StudyPixels
-from overread.imaging.sampling import Lattice, Source, sample
+from overread.imaging.sampling import Lattice, Source, sample, sample_exactly
 from overread.imaging.slices import (
     central_slices,
     fill_slots,
@@ -25,10 +26,10 @@ from overread.imaging.slices import (
 )
 from overread.imaging.turning import along_chain, turned, whole_pixels
 from overread.imaging.views import Cut, ViewSpec
-from overread.imaging.windows import WindowSpec, chain_percentiles
+from overread.imaging.windows import WindowSpec, chain_percentiles, percentiles
 from overread.records import Frame, Keypoints, Planes, Series, Stack, Volume
 
-__all__ = ["cut"]
+__all__ = ["channel_slice", "cut"]
 
 Floats = NDArray[np.float64]
 Part = tuple[Series, Stack, Volume]
@@ -41,6 +42,9 @@ class Place:
     point: Floats | None
     chain: Keypoints
     index: int | None
+
+
+NOWHERE = Place(None, Keypoints.of({}), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,8 @@ def cut(
     Returns:
         The crops; all masked when the study lacks the series or the point.
     """
+    if view.channels:
+        return _channels(view, study, site)
     place = _place(view, keypoints, site)
     if view.around is not None and place.point is None:
         return _empty(view)
@@ -90,10 +96,40 @@ def cut(
     return _sampled(view, study, candidates, place, slots)
 
 
+def _channels(view: ViewSpec, study: StudyPixels, site: str | None) -> Cut:
+    """Return a slice of a scan, its neighbours as channels."""
+    role = next((role for role in view.series if study.with_role(role)), None)
+    found = scan_of(study, role, site) if role else None
+    if found is None:
+        return _empty(view)
+    scan, place = found
+    own, middle = scan.slices[place], scan.slices[len(scan) // 2]
+    _, planes = _lattice(view, own.plane, NOWHERE)
+    pixels = stack_channels(view, scan, place, lambda one, window: channel_slice(view, one, window))
+    return Cut(
+        pixels[None].astype(np.float16),
+        np.ones(1, np.bool_),
+        np.array([own.height_mm - middle.height_mm], np.float32),
+        planes,
+        (own.frame,),
+    )
+
+
+def channel_slice(view: ViewSpec, one: SliceImage, window: WindowSpec) -> NDArray[np.float32]:
+    """Return a whole slice, or the middle of it, through one window, (rows, columns)."""
+    rows, columns = (int(size) for size in one.plane.size[0])
+    pixels = one.volume.array[one.index]
+    limits = window.fixed or percentiles(np.asarray(pixels[:rows, :columns]), window.percentile)
+    lattice, _ = _lattice(view, one.plane, NOWHERE)
+    crops = sample_exactly([Source(pixels, (rows, columns), (limits,))], lattice)
+    first: NDArray[np.float32] = crops[0, 0]
+    return first
+
+
 def _place(view: ViewSpec, keypoints: Mapping[str, Keypoints], site: str | None) -> Place:
     found = keypoints.get(view.around) if view.around is not None else None
     if found is None or not found.names:
-        return Place(None, Keypoints.of({}), None)
+        return NOWHERE
     if view.plane != "photo":
         order = np.argsort(-found.points[:, 2], kind="stable")
         found = found.ordered([found.names[i] for i in order])
@@ -311,7 +347,7 @@ def _steps(view: ViewSpec, planes: Planes, down_px: Floats, right_px: Floats) ->
 
 def _empty(view: ViewSpec) -> Cut:
     count = view.slots
-    channels = len(view.windows) * (3 if view.plane == "photo" else 1)
+    channels = view.depth
     return Cut(
         np.zeros((count, channels, *view.stored), np.float16),
         np.zeros(count, np.bool_),

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from overread.imaging.windows import stretch
 
-__all__ = ["Lattice", "Source", "sample"]
+__all__ = ["Lattice", "Source", "sample", "sample_exactly"]
 
 Floats = NDArray[np.float64]
 # Steps of up to so many source pixels are sampled without subsamples: the bilinear tent averages
@@ -102,6 +102,12 @@ def _subsamples(step: float) -> int:
 
 
 def sample(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float16]:
+    """Return the crops of some slices, one each, as they are kept; see `sample_exactly`."""
+    crops: NDArray[np.float16] = _sampled(sources, lattice).half().contiguous().numpy()
+    return crops
+
+
+def sample_exactly(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float32]:
     """Return the crops of some slices, one each.
 
     Values are windowed first; outside the image lies 0. Bilinear; where a crop pixel covers
@@ -114,6 +120,11 @@ def sample(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float16]:
     Returns:
         (n, channels, rows, columns), 0-1; channels are window by window, colours together.
     """
+    crops: NDArray[np.float32] = _sampled(sources, lattice).contiguous().numpy()
+    return crops
+
+
+def _sampled(sources: Sequence[Source], lattice: Lattice) -> torch.Tensor:
     fine, factors = lattice.refined()
     regions, corners = _regions(sources, fine)
     images = torch.from_numpy(regions)
@@ -125,9 +136,7 @@ def sample(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float16]:
         )
     else:
         crops = _fetched(images, fine.grid(corners, regions.shape[2:]))
-    crops = _means(_means(crops, factors[1]).transpose(-1, -2), factors[0]).transpose(-1, -2)
-    result: NDArray[np.float16] = crops.half().contiguous().numpy()
-    return result
+    return _means(_means(crops, factors[1]).transpose(-1, -2), factors[0]).transpose(-1, -2)
 
 
 def _fetched(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:

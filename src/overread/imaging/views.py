@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from overread.imaging.neighbours import Boundary, Channel
 from overread.imaging.orientation import Plane, plane_of
 from overread.imaging.slices import SliceSpec
 from overread.imaging.windows import WindowSpec
@@ -59,7 +60,11 @@ class ViewSpec(Spec):
         aspect: of whole images: "keep" (padded) or "stretch" to the pixels.
         pixels: height and width that the network gets.
         margin: the stored crop is larger by this factor, so that augmentation never sees an edge.
-        windows: one channel each (three each for colour images).
+        windows: one channel each (three each for colour images); or names, such as "brain".
+        channels: of units that are slices: offsets along the scan that each channel shows (the mean
+            of several; "all" for the mean of the scan), through one window or one each; see
+            `channels`. Empty = the slices of `slices`.
+        boundary: what stands in for slices beyond the ends of the scan; see `neighbours`.
 
     Example:
         >>> v9 = ViewSpec(series=("sagittal_t2",), around="discs", slices={"count": 15},
@@ -85,11 +90,23 @@ class ViewSpec(Spec):
     pixels: tuple[int, int]
     margin: float = Field(default=1.25, ge=1)
     windows: tuple[WindowSpec, ...] = Field(default=(WindowSpec(),), min_length=1)
+    channels: tuple[Channel, ...] = ()
+    boundary: Boundary = "nearest"
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the fields that came later and change nothing at their default."""
-        return frozenset({"preset", "curve", "edges", "one_side"})
+        return frozenset({"preset", "curve", "edges", "one_side", "channels", "boundary"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_channels(cls, values: Any) -> Any:
+        """A single role needs no list; a view of channels shows one slice at a time."""
+        if not isinstance(values, dict):
+            return values
+        series = values.get("series")
+        laid = values | {"series": (series,)} if isinstance(series, str) else values
+        return {"slices": {"count": 1}, **laid} if laid.get("channels") else laid
 
     @model_validator(mode="before")
     @classmethod
@@ -117,6 +134,8 @@ class ViewSpec(Spec):
             raise ValueError("edges: whole is for boxes in mm along the image, with size_mm")
         if self.one_side is not None:
             self._check_side()
+        if self.channels:
+            self._check_channels()
         if min(self.pixels) < 1 or min(self.size_mm or (1, 1)) <= 0:
             raise ValueError("pixels and size_mm must be positive")
         return self
@@ -126,6 +145,25 @@ class ViewSpec(Spec):
             raise ValueError("one_side needs a left and a right side, which photographs lack")
         if self.plane == "sagittal" and self.slices.pick not in ("all", "central"):
             raise ValueError("one_side of sagittal slices needs pick: all or central")
+
+    def _check_channels(self) -> None:
+        if len(self.windows) not in (1, len(self.channels)):
+            raise ValueError(
+                f"{len(self.channels)} channels need one window or one each, found "
+                f"{len(self.windows)}"
+            )
+        if any(not channel for channel in self.channels):
+            raise ValueError("a channel needs an offset at least, such as [0]")
+        if self.slices.count != 1 or self.around or self.one_side or self.plane == "photo":
+            raise ValueError("channels are for whole slices: no around, one_side or slices.count")
+        if any(window.region != "slice" for window in self.windows):
+            raise ValueError("channels have windows of the whole slice")
+
+    @property
+    def depth(self) -> int:
+        """Number of channels of a slice."""
+        count = len(self.channels or self.windows)
+        return count * (3 if self.plane == "photo" else 1)
 
     @property
     def plane(self) -> Plane:

@@ -3,19 +3,30 @@
 Each works on one slice at a time; geometry is not known here.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from overread.shelf import Spec
+from overread.shelf import Spec, nearest
 
-__all__ = ["WindowSpec", "percentiles", "stretch", "window_limits"]
+__all__ = ["WINDOWS", "WindowSpec", "percentiles", "stretch", "window_limits"]
+
+# Centre and width in HU, as the RSNA 2019 3rd-place system has them.
+WINDOWS = {
+    "brain": (40.0, 80.0),
+    "subdural": (80.0, 200.0),
+    "soft_tissue": (40.0, 380.0),
+    "soft_tissue_narrow": (40.0, 300.0),
+    "bone": (600.0, 2800.0),
+}
 
 
 class WindowSpec(Spec):
     """Which values become 0 and which become 1: percentiles of the slice, or a fixed window.
+
+    A name of `WINDOWS` stands for its centre and width.
 
     Attributes:
         percentile: of each slice, in percent; used when no centre is given.
@@ -34,6 +45,16 @@ class WindowSpec(Spec):
     centre: float | None = None
     width: float | None = Field(default=None, gt=0)
     region: Literal["slice", "chain"] = "slice"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        if not isinstance(values, str):
+            return values
+        if values not in WINDOWS:
+            raise ValueError(f'no window "{values}": {nearest(values, WINDOWS)}')
+        centre, width = WINDOWS[values]
+        return {"centre": centre, "width": width}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -109,7 +130,11 @@ def chain_percentiles(
 
 
 def stretch(pixels: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
-    """Return the pixels with `low` at 0 and `high` at 1, clipped; zeros where low equals high."""
+    """Return the pixels with `low` at 0 and `high` at 1, clipped; zeros where low equals high.
+
+    The result is new: the pixels themselves never change, so that several windows of one image are
+    independent of each other.
+    """
     if not high > low:
         return np.zeros(pixels.shape, np.float32)
     values = pixels.astype(np.float32)
