@@ -89,11 +89,12 @@ def _histograms(labels: Labels, rubric: Rubric, subjects: list[str]) -> NDArray[
             columns.setdefault((first, grade), 1 + len(columns))
     counts = np.zeros((len(subjects), 1 + len(columns)))
     counts[:, 0] = 1
-    known = labels.known().frame.sort("unit", "target")
-    for subject, name, chances in known.select("subject", "target", "probabilities").iter_rows():
-        if name in rubric.names:
-            first = min(name, rubric.partner(name))
-            counts[row[subject], columns[first, int(np.argmax(chances))]] += 1
+    known = labels.known().frame.filter(pl.col("target").is_in(rubric.names))
+    grade = pl.col("probabilities").list.arg_max().cast(pl.Int64).alias("grade")
+    tallied = known.group_by("subject", "target", grade).len()
+    for subject, name, best, times in tallied.iter_rows():
+        first = min(name, rubric.partner(name))
+        counts[row[subject], columns[first, best]] += times
     totals = counts.sum(0)
     return np.asarray(counts[:, totals > 0] / totals[totals > 0])
 
