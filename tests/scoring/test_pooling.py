@@ -34,6 +34,33 @@ def test_predictions_of_one_disc_are_averaged():
     assert pooled["fold"].to_list() == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({"a1": 3.0}, [0.3, 0.7]),
+        ({"a1": 0.0}, [0.6, 0.4]),
+        ({"a1": 0.0, "a2": 0.0}, [0.4, 0.6]),
+        ({"a1": 0.0, "a2": 0.5}, [0.6, 0.4]),
+    ],
+)
+def test_a_study_counts_as_much_as_its_weight(weights, expected):
+    """One that counts 0 is heard only where all others count 0 too."""
+    frame = pl.DataFrame(
+        {
+            **ROWS,
+            "probabilities": [[0.2, 0.8], [0.6, 0.4], [1.0, 0.0]],
+            "fold": [0, 0, 1],
+            "predictor": ["p"] * 3,
+            "role": ["oof"] * 3,
+        }
+    )
+
+    pooled = pool_predictions(Predictions(frame), {**weights, "b1": 0.0}).frame
+
+    assert pooled["probabilities"][0].to_list() == pytest.approx(expected)
+    assert pooled["probabilities"][1].to_list() == [1.0, 0.0]
+
+
 def test_labels_of_one_disc_become_one():
     """The known label of a disc is kept once; one that no image knows stays missing."""
     frame = pl.DataFrame(
