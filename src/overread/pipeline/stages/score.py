@@ -1,5 +1,6 @@
 """What each predictor is worth, with intervals, against the floors."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -8,20 +9,22 @@ from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Stage, Task
-from overread.records import Predictions, Scores
+from overread.records import Predictions, Scores, Study
 from overread.scoring import evaluate, pool_labels, pool_predictions
 
-__all__ = ["STAGE", "load_scores", "out_of_fold"]
+__all__ = ["STAGE", "load_scores", "out_of_fold", "study_weights"]
 
 SCORES = "scores.parquet"
 
 
 def make(task: Task) -> None:
     """Score the out-of-fold predictions of all members and ensembles."""
-    metrics, rubric, by = task.step.spec
-    labels, predictions = studies_of(task).labels, out_of_fold(task)
+    metrics, rubric, by, role_weights = task.step.spec
+    dataset, predictions = studies_of(task), out_of_fold(task)
+    labels = dataset.labels
     if by == "subject":
-        labels, predictions = pool_labels(labels), pool_predictions(predictions)
+        weights = study_weights(dataset.studies, role_weights)
+        labels, predictions = pool_labels(labels), pool_predictions(predictions, weights)
     scores = evaluate(
         rubric,
         labels,
@@ -30,6 +33,14 @@ def make(task: Task) -> None:
         folds=load_folds(task.inputs["folds"]),
     )
     scores.frame.write_parquet(task.folder / SCORES)
+
+
+def study_weights(studies: Iterable[Study], role_weights: Mapping[str, float]) -> dict[str, float]:
+    """Return how much the answers of each study count: as much as its best series."""
+    return {
+        study.id: max((role_weights.get(role, 1.0) for role in study.roles), default=1.0)
+        for study in studies
+    }
 
 
 def out_of_fold(task: Task) -> Predictions:
