@@ -90,8 +90,8 @@ def _histograms(labels: Labels, rubric: Rubric, subjects: list[str]) -> NDArray[
     counts = np.zeros((len(subjects), 1 + len(columns)))
     counts[:, 0] = 1
     known = labels.known().frame.filter(pl.col("target").is_in(rubric.names))
-    grade = pl.col("probabilities").list.arg_max().cast(pl.Int64).alias("grade")
-    tallied = known.group_by("subject", "target", grade).len()
+    likeliest = pl.col("probabilities").list.arg_max().cast(pl.Int64).alias("grade")
+    tallied = known.group_by("subject", "target", likeliest).len()
     for subject, name, best, times in tallied.iter_rows():
         first = min(name, rubric.partner(name))
         counts[row[subject], columns[first, best]] += times
