@@ -7,6 +7,7 @@ state before it only, so a fit that is killed anywhere goes on as if nothing had
 import logging
 import math
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ NETWORK = "network.safetensors"
 _log = logging.getLogger(__name__)
 
 
-def fit(
+def fit(  # noqa: PLR0913 - all but the first six have defaults
     network: nn.Module,
     examples: Examples,
     spec: FitSpec,
@@ -51,6 +52,7 @@ def fit(
     folder: Path,
     validation: Examples | None = None,
     measure: Measure | None = None,
+    shares: Sequence[float] | None = None,
     on_progress: Progress | None = None,
 ) -> None:
     """Train a network; go on where the folder's state ends, or do nothing where it is finished.
@@ -67,6 +69,7 @@ def fit(
         folder: gets log.jsonl, states, and at the end network.safetensors.
         validation: looked at after each epoch, without augmentation.
         measure: of the outputs for `validation`, smaller is better; None = the mean loss.
+        shares: how often each example is drawn, relative to the others; None = once an epoch.
         on_progress: told ("fit", steps done, steps).
 
     Raises:
@@ -75,7 +78,8 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     validation = validation if validation is not None and len(validation) else None
     _check(network, examples, spec, validation)
-    order = Order(len(examples), spec.batch, spec.accumulate, spec.epochs, seed)
+    chances = None if shares is None else tuple(shares)
+    order = Order(len(examples), spec.batch, spec.accumulate, spec.epochs, seed, chances)
     training = Training(network, spec, order)
     if (folder / NETWORK).exists():
         training.restore_finished(folder / NETWORK)

@@ -6,6 +6,7 @@ RSNA 2024 lumbar spine, 3rd place (section "Losses"); the ordinal ones say their
 Legend: B units, T slices, G grades.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -13,13 +14,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from overread.learning.class_losses import focal_rows, soft_f1_loss, with_margin
 from overread.learning.examples import Batch, Loss, Outputs
 from overread.records import Rubric, Target
 from overread.shelf import Spec
 
 __all__ = ["LossSpec", "grading_loss", "row_losses"]
 
-Kind = Literal["cross_entropy", "hierarchical", "emd", "cumulative"]
+Kind = Literal["cross_entropy", "focal", "hierarchical", "emd", "cumulative"]
 TINY = 1e-8
 
 
@@ -29,9 +31,13 @@ class LossSpec(Spec):
     Attributes:
         kind: of the main term, for each target:
             "cross_entropy".
+            "focal": cross entropy times (1 - p)^gamma of the true grade (Lin et al. 2017).
             "hierarchical": cross entropy times how far the likeliest grade is from the label.
             "emd": squared earth mover's distance between grades (Hou et al. 2016).
             "cumulative": binary cross entropy of "worse than grade k", for each k.
+        gamma: of "focal".
+        margin: angle, in radians, by which the true grade must win (ArcFace); for networks with
+            cosine heads, who give it in training alone. 0 = none.
         class_weights: of the grades: the rubric's, none, or one for each grade of every target.
         target_weights: {target: factor}; 1 where not named.
         overall: factor on the main term.
@@ -40,6 +46,8 @@ class LossSpec(Spec):
         smoothing: share of each label that is spread over all grades.
         spread: standard deviation, in grades, by which labels of ordered targets are spread over
             the neighbouring grades; 0 = not at all.
+        f1: factor on the soft F1 term, 1 minus the mean over grades of F1 of soft counts; with
+            `overall: 0` it is the whole loss, with 1 "cross entropy + F1".
         level: factor on the term for the network's "level" head.
         slices: factor on the term for its "slices" heads.
         slice_class_weights: of the grades in that term; None = `class_weights`.
@@ -50,18 +58,26 @@ class LossSpec(Spec):
     """
 
     kind: Kind = "cross_entropy"
+    gamma: float = Field(2.0, ge=0)
+    margin: float = Field(0.0, ge=0, lt=math.pi / 2)
     class_weights: Literal["rubric", "none"] | tuple[float, ...] = "rubric"
     target_weights: Mapping[str, float] = {}
     overall: float = Field(1.0, ge=0)
     distances: tuple[tuple[float, ...], ...] | None = None
     smoothing: float = Field(0.0, ge=0, lt=1)
     spread: float = Field(0.0, ge=0)
+    f1: float = Field(0.0, ge=0)
     level: float = Field(0.0, ge=0)
     slices: float = Field(0.0, ge=0)
     slice_class_weights: tuple[float, ...] | None = None
     severe: float = Field(0.0, ge=0)
     severe_targets: tuple[str, ...] = ()
     as_published: bool = False
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later: at their default, old fits stay what they are."""
+        return frozenset({"gamma", "margin", "f1"})
 
 
 def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
@@ -84,6 +100,8 @@ def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
             raise TypeError("a grading loss needs a network with named outputs, not a tensor")
         asked = [target for target in rubric.targets if f"logits.{target.name}" in outputs]
         terms = {"overall": spec.overall * _overall(spec, asked, outputs, batch)}
+        if spec.f1:
+            terms["f1"] = spec.f1 * _soft_f1(spec, asked, outputs, batch)
         if spec.level:
             terms["level"] = spec.level * _level(outputs["level"], batch)
         if spec.slices:
@@ -108,6 +126,8 @@ def row_losses(
     """
     weighted = labels * class_weights
     weight = weighted.sum(-1)
+    if spec.kind == "focal":
+        return focal_rows(logits, weighted, gamma=spec.gamma), weight
     log_p = logits.float().log_softmax(-1)
     if spec.kind in ("cross_entropy", "hierarchical"):
         rows = -(weighted * log_p).sum(-1)
@@ -131,10 +151,35 @@ def _overall(
     for target in asked:
         logits = outputs[f"logits.{target.name}"]
         labels, known = _labels(spec, batch, target, logits)
+        if spec.margin:
+            logits = with_margin(logits, labels, scale=_scale(outputs), margin=spec.margin)
         rows, weight = row_losses(spec, logits, labels, _class_weights(spec, target, logits))
         bottom = known.sum() if spec.as_published else (known * weight).sum()
         factor = spec.target_weights.get(target.name, 1.0)
         losses.append(factor * (known * rows).sum() / torch.where(bottom > 0, bottom, 1))
+        usable.append((known.sum() > 0).float())
+    return torch.stack(losses).sum() / torch.stack(usable).sum().clamp(min=1)
+
+
+def _scale(outputs: Mapping[str, Tensor]) -> Tensor:
+    if "scale" not in outputs:
+        raise ValueError(
+            f"margin needs a network whose logits are cosines; found outputs {sorted(outputs)}: "
+            "set model.heads: cosine, or margin: 0"
+        )
+    return outputs["scale"]
+
+
+def _soft_f1(
+    spec: LossSpec, asked: list[Target], outputs: Mapping[str, Tensor], batch: Batch
+) -> Tensor:
+    """Return the mean over the targets that have a label in this batch."""
+    losses, usable = [], []
+    for target in asked:
+        logits = outputs[f"logits.{target.name}"]
+        labels, known = _labels(spec, batch, target, logits)
+        factor = spec.target_weights.get(target.name, 1.0)
+        losses.append(factor * soft_f1_loss(logits, labels, known))
         usable.append((known.sum() > 0).float())
     return torch.stack(losses).sum() / torch.stack(usable).sum().clamp(min=1)
 

@@ -12,19 +12,23 @@ __all__ = ["build_optimiser", "rate", "set_rate"]
 ENCODER_WORDS = ("encoder", "encoders", "backbone")
 ONE_CYCLE_START = 25.0
 ONE_CYCLE_END = 1e4
+ROUNDING = 1e-9  # epochs; a third of three epochs is one
 
 
 def rate(spec: FitSpec, step: int, steps: int) -> float:
     """Return the share of `spec.lr` that holds in a step; between 0 and 1.
 
     one_cycle is PyTorch's OneCycleLR with cosine annealing (Smith 2018), without its cycling of
-    momentum.
+    momentum; restarts and steps are its CosineAnnealingWarmRestarts and StepLR, the first told
+    parts of epochs.
 
     Args:
         spec: names the schedule.
         step: from 0.
         steps: in all.
     """
+    if spec.schedule in ("restarts", "steps"):
+        return _cycled(spec, step * spec.epochs / steps)
     last = max(1, steps - 1)
     rising = spec.warmup * steps - 1 if spec.schedule == "one_cycle" else spec.warmup * steps
     if spec.schedule == "one_cycle":
@@ -37,6 +41,22 @@ def rate(spec: FitSpec, step: int, steps: int) -> float:
     if spec.schedule == "constant":
         return 1.0
     return _cosine(1.0, 0.0, (step - rising) / max(1e-9, steps - rising))
+
+
+def _cycled(spec: FitSpec, epoch: float) -> float:
+    """Return the share of the rate at a moment; a cycle's warm-up counts into its length."""
+    start, length, top = 0.0, spec.cycle, 1.0
+    while epoch >= start + length - ROUNDING:
+        start, top = start + length, top * spec.cycle_decay
+        rest = length - spec.cycle_warmup
+        length = spec.cycle_warmup + rest * spec.cycle_growth
+    if spec.schedule == "steps":
+        return top
+    since = epoch - start
+    if since < spec.cycle_warmup:
+        return spec.lowest + (top - spec.lowest) * since / spec.cycle_warmup
+    falling = (since - spec.cycle_warmup) / (length - spec.cycle_warmup)
+    return _cosine(top, spec.lowest, falling)
 
 
 def build_optimiser(network: nn.Module, spec: FitSpec) -> torch.optim.AdamW:

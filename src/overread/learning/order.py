@@ -34,6 +34,8 @@ class Order:
         accumulate: batches in a step; the last step of an epoch may have fewer.
         epochs: passes.
         seed: of everything.
+        shares: how often each example is drawn, relative to the others; as many are drawn in an
+            epoch as there are, with replacement. None = each comes once an epoch.
     """
 
     examples: int
@@ -41,6 +43,7 @@ class Order:
     accumulate: int
     epochs: int
     seed: int
+    shares: tuple[float, ...] | None = None
 
     @property
     def batches(self) -> int:
@@ -67,7 +70,10 @@ class Order:
 
     def indices(self, step: int) -> list[list[int]]:
         """Return the examples of each batch of a step."""
-        order = _permutation(self.examples, seed_for(self.seed, "order", self.epoch(step)))
+        seed = seed_for(self.seed, "order", self.epoch(step))
+        order = (
+            _permutation(self.examples, seed) if self.shares is None else _drawn(self.shares, seed)
+        )
         first = step % self.steps_per_epoch * self.accumulate
         last = min(first + self.accumulate, self.batches)
         return [list(order[i * self.batch : (i + 1) * self.batch]) for i in range(first, last)]
@@ -85,3 +91,12 @@ class Order:
 def _permutation(count: int, seed: int) -> tuple[int, ...]:
     generator = torch.Generator().manual_seed(seed)
     return tuple(torch.randperm(count, generator=generator).tolist())
+
+
+@lru_cache(maxsize=4)
+def _drawn(shares: tuple[float, ...], seed: int) -> tuple[int, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.tensor(shares, dtype=torch.float64)
+    return tuple(
+        torch.multinomial(weights, len(shares), replacement=True, generator=generator).tolist()
+    )

@@ -23,8 +23,14 @@ class FitSpec(Spec):
         weight_decay: of AdamW; never on biases, norms and other vectors.
         betas: of AdamW; they stay fixed, whatever the schedule.
         schedule: "one_cycle" (cosine up from lr/25, cosine down to lr/250000), "cosine" (linear up,
-            cosine down to 0) or "constant" (linear up).
-        warmup: share of the steps in which the rate rises.
+            cosine down to 0), "constant" (linear up), "restarts" (cosine down from the top again
+            and again; Loshchilov & Hutter 2017) or "steps" (divided again and again).
+        warmup: share of the steps in which the rate rises; not with "restarts" and "steps".
+        cycle: epochs between restarts, or between the steps.
+        cycle_growth: each cycle is longer than the one before by this factor.
+        cycle_decay: what the rate is multiplied by in each cycle.
+        cycle_warmup: epochs at the start of each cycle in which the rate rises in a line.
+        lowest: share of the rate that "restarts" comes down to.
         clip: largest norm of the gradient; None = do not clip.
         ema: decay of the moving average of weights that is kept as the result; 0 = off.
         precision: of the forward pass; weights and optimiser stay float32. bf16 is for GPUs: a CPU
@@ -50,8 +56,13 @@ class FitSpec(Spec):
     encoder_lr: float = Field(1.0, ge=0)
     weight_decay: float = Field(0.01, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    schedule: Literal["one_cycle", "cosine", "constant", "restarts", "steps"] = "one_cycle"
     warmup: float = Field(0.3, ge=0, lt=1)
+    cycle: float = Field(10.0, gt=0)
+    cycle_growth: float = Field(1.0, ge=1)
+    cycle_decay: float = Field(1.0, gt=0, le=1)
+    cycle_warmup: float = Field(0.0, ge=0)
+    lowest: float = Field(0.0, ge=0, lt=1)
     clip: float | None = Field(1.0, gt=0)
     ema: float = Field(0.0, ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -68,6 +79,11 @@ class FitSpec(Spec):
     track: tuple[Tracker, ...] = ()
 
     @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later: at their default, old fits stay what they are."""
+        return frozenset({"cycle", "cycle_growth", "cycle_decay", "cycle_warmup", "lowest"})
+
+    @classmethod
     def speed(cls) -> frozenset[str]:
         """Return the fields that leave the result alone."""
         return frozenset({"device", "workers", "compile", "state_every", "log_every", "track"})
@@ -76,4 +92,8 @@ class FitSpec(Spec):
     def _agree(self) -> "FitSpec":
         if self.freeze >= self.epochs:
             raise ValueError(f"freeze {self.freeze} must be less than epochs {self.epochs}")
+        if self.cycle_warmup >= self.cycle:
+            raise ValueError(
+                f"cycle_warmup {self.cycle_warmup} must be less than cycle {self.cycle}"
+            )
         return self

@@ -140,5 +140,8 @@ class Training:
 
 def _fingerprint(network: nn.Module, spec: FitSpec, order: Order) -> str:
     shapes = {name: list(value.shape) for name, value in network.state_dict().items()}
-    words = json.dumps([spec.identity(), order.examples, order.seed, shapes], sort_keys=True)
+    drawn = [] if order.shares is None else [order.shares]
+    words = json.dumps(
+        [spec.identity(), order.examples, order.seed, shapes, *drawn], sort_keys=True
+    )
     return hashlib.sha256(words.encode()).hexdigest()

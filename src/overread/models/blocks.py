@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 __all__ = [
     "AveragePool",
+    "CosineLinear",
     "Gate",
     "GeMPool",
     "MultiSampleLinear",
@@ -61,6 +62,32 @@ class MultiSampleLinear(nn.Linear):
             copies = [nn.functional.dropout(values, rate) for rate in self.rates]
             values = torch.stack(copies).mean(0)
         return super().forward(values)
+
+
+class CosineLinear(nn.Module):
+    """`scale` times the cosine between a token and each grade's weight (Deng et al. 2019).
+
+    In training it sees the mean of several dropouts of its input. A token of zeros gives zeros.
+    """
+
+    def __init__(
+        self, inside: int, outside: int, rates: tuple[float, ...], *, scale: float
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outside, inside))
+        nn.init.xavier_uniform_(self.weight)
+        self.rates = rates
+        self.scale = scale
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return (..., outside), within -scale and scale."""
+        values = values.float()
+        if self.training and self.rates:
+            copies = [nn.functional.dropout(values, rate) for rate in self.rates]
+            values = torch.stack(copies).mean(0)
+        token = nn.functional.normalize(values, dim=-1)
+        grade = nn.functional.normalize(self.weight.float(), dim=-1)
+        return self.scale * nn.functional.linear(token, grade)
 
 
 class Gate(nn.Module):

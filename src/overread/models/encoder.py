@@ -6,7 +6,7 @@ timm is imported when an encoder is built, never before.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,12 +34,20 @@ class EncoderSpec(Spec):
         weights: "none", "hub" (downloads through timm), "package:NAME" or "file:PATH".
         drop_path: rate of stochastic depth.
         final_norm: keep the norm that some encoders (ConvNeXt, MaxViT) apply to the last map.
+        options: of timm, such as the `img_size`, `patch_size`, `embed_dim`, `depth` and
+            `num_heads` of a transformer; they must fit the weights.
     """
 
     backbone: str
     weights: str = Field("none", pattern=r"^(none|hub|package:.+|file:.+)$")
     drop_path: float = Field(0.0, ge=0, lt=1)
     final_norm: bool = True
+    options: Mapping[str, int | float | bool | str | tuple[int, ...]] = {}
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later: at their default, old encoders stay what they are."""
+        return frozenset({"options"})
 
 
 class Encoder(nn.Module):
@@ -98,7 +106,7 @@ def build_encoder(spec: EncoderSpec, *, channels: int) -> Encoder:
     body = _timm_model(spec, channels, num_classes=0, global_pool="")
     if not spec.final_norm:
         _drop_final_norm(body)
-    dim, channels_first = _layout(spec.backbone, body, channels)
+    dim, channels_first = _layout(spec, body, channels)
     prefix = getattr(body, "num_prefix_tokens", 0)
     return Encoder(body, dim, channels_first=channels_first, prefix=prefix)
 
@@ -132,6 +140,7 @@ def _timm_model(spec: EncoderSpec, channels: int, **options: Any) -> Any:
     if not known:
         names = [*timm.list_models(), OWN]
         raise ValueError(f'no encoder "{spec.backbone}": {nearest(spec.backbone, names)[:200]} ...')
+    options |= spec.options
     if spec.drop_path:
         options["drop_path_rate"] = spec.drop_path
     if spec.weights == "none":
@@ -161,11 +170,14 @@ def _refuse_weights(spec: EncoderSpec) -> None:
         raise WeightsError(f"{OWN} has no pretrained weights; found {spec.weights}, expected none")
 
 
-def _layout(backbone: str, body: Any, channels: int) -> tuple[int, bool]:
+def _layout(spec: EncoderSpec, body: Any, channels: int) -> tuple[int, bool]:
     """Return the channels of the map and whether they come first; one blank image tells once."""
+    backbone = spec.backbone + str(sorted(spec.options.items()))
     if backbone not in _LAYOUTS:
         config = body.pretrained_cfg
-        side = config["input_size"][-2:] if config.get("fixed_input_size") else PROBE
+        wanted = spec.options.get("img_size", config["input_size"][-2:])
+        fixed = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+        side = fixed if config.get("fixed_input_size") else PROBE
         training = body.training
         with torch.no_grad():
             shape = body.eval()(torch.zeros(1, channels, *side)).shape

@@ -1,6 +1,8 @@
 """What is graded: the one truth for heads, losses, metrics, reports and structured-report codes."""
 
 import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,6 +127,28 @@ class Rubric:
             for derived in self.derived
             if derived.kind == "joint"
         )
+
+    def combine(self, said: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+        """Return the probabilities of each joint derived target of one unit.
+
+        Args:
+            said: {target: probabilities}; combinations that lack a target are left out.
+
+        Example:
+            >>> worn = Target("worn", ("yes", "no"), (1.0, 1.0), "binary")
+            >>> age = Target("age", ("young", "old"), (1.0, 1.0))
+            >>> rubric = Rubric("r", "photo", (worn, age),
+            ...     derived=(Derived("both", ("worn", "age"), "joint"),))
+            >>> rubric.combine({"worn": (0.5, 0.5), "age": (0.25, 0.75)})
+            {'both': (0.125, 0.375, 0.125, 0.375)}
+        """
+        return {
+            target.name: tuple(
+                math.prod(chances) for chances in itertools.product(*(said[name] for name in of))
+            )
+            for target, of in self.joint
+            if set(of) <= set(said)
+        }
 
     def _combined(self, derived: Derived) -> Target:
         """Return the target whose grades are the combinations."""
