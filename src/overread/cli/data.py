@@ -1,6 +1,7 @@
 """Commands about data: inspect, forge, score."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from overread.cli.tables import show_scores, table, uid_end
 __all__ = ["COMMANDS"]
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset, such as rsna2024_lumbar.")]
-SHORT = {"head_ct": "rsna2019_head_ct", "lumbar": "rsna2024_lumbar"}
+SHORT = {"faces": "mask_faces", "head_ct": "rsna2019_head_ct", "lumbar": "rsna2024_lumbar"}
 
 
 def inspect(
@@ -67,6 +68,9 @@ def forge(
     studies: Annotated[int, typer.Option(min=1, help="How many studies.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
     style: Annotated[str, typer.Option(help="clean, or hospital with real dirt.")] = "clean",
+    photos: Annotated[
+        Path | None, typer.Option(help="Photographs to make them from, where the dataset can.")
+    ] = None,
 ) -> None:
     """Forge phantom studies with known truth, in the layout of a dataset."""
     from overread.shelf import take
@@ -79,8 +83,13 @@ def forge(
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; choose a new folder")
     module = take("overread.datasets", SHORT.get(dataset, dataset))
+    settings: dict[str, Any] = {"studies": studies, "seed": seed, "style": style}
+    if photos is not None:
+        if "photos" not in signature(module.forge).parameters:
+            raise typer.BadParameter(f"{dataset} is not made from photographs; leave --photos out")
+        settings["photos"] = photos
     with showing() as on_progress:
-        module.forge(folder, studies=studies, seed=seed, style=style, on_progress=on_progress)
+        module.forge(folder, **settings, on_progress=on_progress)
     typer.echo(f"{studies} studies in {folder}", err=True)
 
 
