@@ -6,13 +6,14 @@ Pages and structured reports are made from it elsewhere.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from overread.records import Finding, Frame, Keypoints, Planes, Predictions, Rubric
+from overread.records import Finding, Frame, GradeSets, Keypoints, Planes, Predictions, Rubric
 
 __all__ = ["GradedStudy", "Grades", "Marked", "Picture", "Seen", "answer_confidence"]
 
@@ -90,6 +91,7 @@ class GradedStudy:
         predictions: of the final predictor.
         seen: {unit: views}.
         pictures: empty unless they were asked for.
+        sets: of grades that are not ruled out; empty where the bundle has no thresholds.
     """
 
     study: str
@@ -101,6 +103,19 @@ class GradedStudy:
     predictions: Predictions = field(default_factory=Predictions.empty)
     seen: Mapping[str, tuple[Seen, ...]] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
+    sets: GradeSets = field(default_factory=GradeSets.empty)
+
+    def set_of(self, unit: str, target: str) -> tuple[int, ...] | None:
+        """Return the grades (from 0) that are not ruled out; None where no sets were made."""
+        return self._sets.get((unit, target))
+
+    @cached_property
+    def _sets(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        rows = self.sets.frame.select("unit", "target", "holds").iter_rows()
+        return {
+            (unit, target): tuple(number for number, held in enumerate(holds) if held)
+            for unit, target, holds in rows
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +128,7 @@ class Grades:
         recipe: its name.
         studies: one entry each, also for those that were refused.
         findings: about files that belong to no study.
+        coverage: how often sets of grades were asked to hold the true one; None = no sets.
     """
 
     rubric: Rubric
@@ -120,12 +136,14 @@ class Grades:
     recipe: str
     studies: tuple[GradedStudy, ...]
     findings: tuple[Finding, ...] = ()
+    coverage: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON (layout 1); holds UIDs, but no names and no paths.
 
         "turned" names the locators whose points hold for the rows in reverse order, because the
-        images are stored upside down.
+        images are stored upside down. With sets of grades, "coverage" says how often they were
+        asked to hold the true grade, and each answer has its "set", mildest first.
         """
         return {
             "layout": LAYOUT,
@@ -133,6 +151,7 @@ class Grades:
             "recipe": self.recipe,
             "rubric": self.rubric.name,
             "grades": {target.name: list(target.grades) for target in self.rubric.targets},
+            **({} if self.coverage is None else {"coverage": self.coverage}),
             "studies": [self._study(one) for one in self.studies],
             "findings": [_finding(one) for one in self.findings],
         }
@@ -142,7 +161,8 @@ class Grades:
 
         Columns: study, study_uid, subject, unit, site, target, grade, confidence, a column
         "p:{grade}" for each grade of the rubric (null where the target lacks it), warnings
-        (codes, joined by spaces), bundle. Refused studies have no rows.
+        (codes, joined by spaces), bundle; with sets of grades also set, its grades joined by
+        " | ". Refused studies have no rows.
         """
         titles = dict.fromkeys(g for target in self.rubric.targets for g in target.grades)
         numbers = ("confidence", *(f"p:{name}" for name in titles))
@@ -150,6 +170,7 @@ class Grades:
             **dict.fromkeys(ROW_TEXTS, pl.String),
             **dict.fromkeys(numbers, pl.Float64),
             **dict.fromkeys(("warnings", "bundle"), pl.String),
+            **({} if self.coverage is None else {"set": pl.String}),
         }
         rows = [row for study in self.studies for row in self._rows(study)]
         return pl.DataFrame(rows, schema=schema)
@@ -171,6 +192,7 @@ class Grades:
                 **self._answer(row["target"], row["probabilities"]),
                 "warnings": codes,
                 "bundle": self.bundle,
+                **{name: " | ".join(held) for name, held in self._set(study, row).items()},
             }
             for row in study.predictions.frame.iter_rows(named=True)
         ]
@@ -207,10 +229,17 @@ class Grades:
                 "grade": grades[int(np.argmax(probabilities))],
                 "confidence": answer_confidence(probabilities),
                 "probabilities": dict(zip(grades, probabilities, strict=True)),
+                **self._set(study, row),
             }
         for name, unit in units.items():
             unit["views"] = [_seen(one) for one in study.seen.get(name, ())]
         return list(units.values())
+
+    def _set(self, study: GradedStudy, row: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return {"set": names of grades}, or nothing where no sets were made."""
+        held = study.set_of(row["unit"], row["target"])
+        grades = self.rubric.target(row["target"]).grades
+        return {} if held is None else {"set": [grades[number] for number in held]}
 
 
 ROW_TEXTS = ("study", "study_uid", "subject", "unit", "site", "target", "grade")

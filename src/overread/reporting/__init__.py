@@ -4,5 +4,15 @@ from overread.reporting.run_page import run_page
 from overread.reporting.run_report import Case, Curve, RunReport
 from overread.reporting.study_page import study_page
 from overread.reporting.tallies import worst_cases
+from overread.reporting.trust_report import ReaderBand, TrustReport
 
-__all__ = ["Case", "Curve", "RunReport", "run_page", "study_page", "worst_cases"]
+__all__ = [
+    "Case",
+    "Curve",
+    "ReaderBand",
+    "RunReport",
+    "TrustReport",
+    "run_page",
+    "study_page",
+    "worst_cases",
+]

@@ -3,19 +3,17 @@
 They are drawn dark on white, and stand on a white ground in dark pages too.
 """
 
-import io
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from overread.reporting.colours import INK, ORDERED, PREDICTORS, grade_colours
+from overread.reporting.drawing import ALERT, drawing, grid, mark_interval, one_legend
 from overread.reporting.run_report import Curve
 from overread.reporting.tallies import (
     Tally,
@@ -23,6 +21,7 @@ from overread.reporting.tallies import (
     expected_calibration_error,
     reliability,
 )
+from overread.scoring import wilson
 
 __all__ = [
     "draw_confusion",
@@ -32,47 +31,9 @@ __all__ = [
     "draw_reliability",
 ]
 
-SOFT, LINE, ALERT = "#5b6876", "#dbe1e7", "#b3261e"
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.edgecolor": "#aab4be",
-    "axes.labelcolor": SOFT,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "text.color": INK,
-    "legend.frameon": True,
-    "legend.framealpha": 0.9,
-    "legend.edgecolor": "none",
-    "legend.fontsize": 9,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "overread",
-}
 # The lightest grade is too pale for a line on white.
 PALE_LINE = "#4f86b8"
 FLOOR_STYLES = ("--", ":", "-.")
-
-
-def _drawing(size: tuple[float, float], paint: Callable[[Figure], None]) -> bytes:
-    """Return a figure as SVG; the same content gives the same bytes."""
-    with mpl.rc_context(STYLE):
-        room = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08, hspace=0.04, wspace=0.03)
-        figure = Figure(figsize=size, layout=room)
-        paint(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
 
 
 def draw_forest(rows: Sequence[Mapping[str, Any]], *, final: str, axis: str) -> bytes:
@@ -91,7 +52,7 @@ def draw_forest(rows: Sequence[Mapping[str, Any]], *, final: str, axis: str) -> 
         axes = figure.subplots()
         for place, row in enumerate(others):
             colour = PREDICTORS[0] if row["predictor"] == final else "#8a97a5"
-            _interval(axes, place, row, colour)
+            mark_interval(axes, place, row, colour)
         for row, style in zip(floors, FLOOR_STYLES, strict=False):
             words = row["predictor"].removeprefix("floor:").replace("_", " ")
             label = f"floor: {words} ({row['value']:.3f})"
@@ -106,31 +67,7 @@ def draw_forest(rows: Sequence[Mapping[str, Any]], *, final: str, axis: str) -> 
         if floors:
             figure.legend(loc="outside lower center", ncols=min(len(floors), 3), fontsize=8.5)
 
-    return _drawing((8.2, 1.35 + 0.5 * max(len(others), 1)), paint)
-
-
-def _interval(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
-    low = row["value"] if row["low"] is None else row["low"]
-    high = row["value"] if row["high"] is None else row["high"]
-    axes.plot(
-        [low, high],
-        [place, place],
-        color=colour,
-        linewidth=5,
-        alpha=0.35,
-        solid_capstyle="round",
-    )
-    axes.plot(row["value"], place, "o", color=colour, markersize=8)
-    axes.annotate(
-        f"{row['value']:.3f}",
-        (row["value"], place),
-        (0, 9),
-        textcoords="offset points",
-        ha="center",
-        color=INK,
-        fontsize=9,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
-    )
+    return drawing((8.2, 1.35 + 0.5 * max(len(others), 1)), paint)
 
 
 def draw_curves(curves: Sequence[Curve]) -> bytes:
@@ -138,7 +75,7 @@ def draw_curves(curves: Sequence[Curve]) -> bytes:
     names = list(dict.fromkeys(curve.name for curve in curves))
 
     def paint(figure: Figure) -> None:
-        panels = figure.subplots(*_grid(len(names)), squeeze=False).ravel()
+        panels = figure.subplots(*grid(len(names)), squeeze=False).ravel()
         for axes, name in zip(panels, names, strict=False):
             for curve in (one for one in curves if one.name == name):
                 _curve(axes, curve)
@@ -151,8 +88,8 @@ def draw_curves(curves: Sequence[Curve]) -> bytes:
         for axes in panels[len(names) :]:
             axes.set_axis_off()
 
-    rows, columns = _grid(len(names))
-    return _drawing((4.2 * columns, 2.9 * rows), paint)
+    rows, columns = grid(len(names))
+    return drawing((4.2 * columns, 2.9 * rows), paint)
 
 
 def _is_wide(axes: Axes) -> bool:
@@ -190,7 +127,7 @@ def draw_confusion(tallies: Sequence[Tally]) -> bytes:
     """Draw a confusion matrix for each target: rows are the truth, shades are shares of a row."""
 
     def paint(figure: Figure) -> None:
-        panels = figure.subplots(*_grid(len(tallies)), squeeze=False).ravel()
+        panels = figure.subplots(*grid(len(tallies)), squeeze=False).ravel()
         for axes, one in zip(panels, tallies, strict=False):
             counts = confusion(one)
             shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -221,20 +158,25 @@ def draw_confusion(tallies: Sequence[Tally]) -> bytes:
         for axes in panels[len(tallies) :]:
             axes.set_axis_off()
 
-    rows, columns = _grid(len(tallies))
-    return _drawing((3.6 * columns, 3.5 * rows), paint)
+    rows, columns = grid(len(tallies))
+    return drawing((3.6 * columns, 3.5 * rows), paint)
 
 
 def draw_reliability(tallies: Sequence[Tally]) -> bytes:
-    """Draw said against seen for each grade of each target; the diagonal is honest."""
+    """Draw said against seen for each grade of each target; the diagonal is honest.
+
+    Shades are 95 % intervals of each share, as if units were independent.
+    """
 
     def paint(figure: Figure) -> None:
-        panels = figure.subplots(*_grid(len(tallies)), squeeze=False).ravel()
+        panels = figure.subplots(*grid(len(tallies)), squeeze=False).ravel()
         for axes, one in zip(panels, tallies, strict=False):
             curves = reliability(one)
             axes.plot([0, 1], [0, 1], color="#8a97a5", linewidth=1, linestyle="--")
             for curve, colour in zip(curves, grade_colours(one.target), strict=True):
                 shown = PALE_LINE if colour == ORDERED[0] else colour
+                low, high = wilson(curve.seen, curve.count)
+                axes.fill_between(curve.said, low, high, color=shown, alpha=0.16, linewidth=0)
                 axes.plot(
                     curve.said,
                     curve.seen,
@@ -250,20 +192,10 @@ def draw_reliability(tallies: Sequence[Tally]) -> bytes:
             axes.set_ylabel("share seen")
         for axes in panels[len(tallies) :]:
             axes.set_axis_off()
-        _one_legend(figure, list(panels))
+        one_legend(figure, list(panels))
 
-    rows, columns = _grid(len(tallies))
-    return _drawing((3.6 * columns, 3.8 * rows), paint)
-
-
-def _one_legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Name each line once, below all panels."""
-    named = {
-        label: line
-        for axes in panels
-        for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=len(named))
+    rows, columns = grid(len(tallies))
+    return drawing((3.6 * columns, 3.8 * rows), paint)
 
 
 def draw_points(errors: pl.DataFrame) -> bytes:
@@ -319,7 +251,7 @@ def draw_points(errors: pl.DataFrame) -> bytes:
         right.invert_yaxis()
         right.set(xlabel="mm", title="Each point")
 
-    return _drawing((8.8, max(2.8, 1.4 + 0.3 * len(names))), paint)
+    return drawing((8.8, max(2.8, 1.4 + 0.3 * len(names))), paint)
 
 
 def _title(one: Tally) -> str:
@@ -327,14 +259,3 @@ def _title(one: Tally) -> str:
     words = one.target.title or one.target.name.replace("_", " ").capitalize()
     lines = textwrap.wrap(words, 28)
     return "\n".join(lines if len(lines) <= 2 else [lines[0], f"{lines[1]}…"])
-
-
-def _grid(count: int) -> tuple[int, int]:
-    """Return rows and columns for some panels: at most three side by side.
-
-    Example:
-        >>> _grid(2), _grid(5)
-        ((1, 2), (2, 3))
-    """
-    columns = max(1, min(count, 3))
-    return max(1, -(-count // columns)), columns

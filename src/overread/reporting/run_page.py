@@ -22,6 +22,7 @@ from overread.reporting.figures import (
 from overread.reporting.pages import image_uri, render, svg_uri
 from overread.reporting.run_report import Case, RunReport
 from overread.reporting.tallies import Tally, tally
+from overread.reporting.trust_page import trust_content
 
 __all__ = ["run_page"]
 
@@ -30,6 +31,11 @@ SECTIONS = {
     "sites": "By site",
     "answers": "Answers",
     "reliability": "Reliability",
+    "sets": "Sets of grades",
+    "referral": "Referral",
+    "costs": "Decisions",
+    "effects": "Members",
+    "readers": "Readers",
     "points": "Points",
     "curves": "Learning",
     "cases": "Worst answers",
@@ -56,6 +62,7 @@ def run_page(report: RunReport) -> str:
         "timings": _timings(report.timings),
         "about": {name: text for name, text in report.about.items() if text},
         "recipe": report.recipe,
+        **trust_content(report.trust, report.rubric),
     }
     shown = {**content, "scores": metrics, "answers": tallies}
     return render(

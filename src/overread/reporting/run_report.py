@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from overread.records import Finding, Labels, Predictions, Rubric, Scores
+from overread.reporting.trust_report import TrustReport
 
 __all__ = ["Case", "Curve", "RunReport"]
 
@@ -71,6 +72,7 @@ class RunReport:
         findings: about the data.
         timings: columns stage, name, seconds, peak_mb; one row a step.
         cases: the worst answers, with pictures.
+        trust: how far answers can be trusted; None = nothing is said.
         notice: said at the top, such as that the studies are phantoms; empty = nothing.
     """
 
@@ -88,4 +90,5 @@ class RunReport:
     findings: Sequence[Finding] = ()
     timings: pl.DataFrame | None = None
     cases: Sequence[Case] = ()
+    trust: TrustReport | None = None
     notice: str = ""

@@ -37,6 +37,7 @@ def study_page(grades: Grades, *, title: str = "") -> str:
         bundle=grades.bundle,
         version=version("overread"),
         findings=[one.message for one in grades.findings],
+        coverage=grades.coverage,
         num_refused=sum(study.refused is not None for study in grades.studies),
         targets=[_named(target) for target in grades.rubric.targets],
         scales=_scales(grades.rubric),
@@ -93,7 +94,7 @@ def _units(rubric: Rubric, study: GradedStudy) -> list[dict[str, Any]]:
             "name": site or "Study",
             "site": site,
             "answers": [
-                _answer(target, answers[unit, target.name])
+                _answer(target, answers[unit, target.name], study.set_of(unit, target.name))
                 if (unit, target.name) in answers
                 else None
                 for target in rubric.targets
@@ -105,7 +106,9 @@ def _units(rubric: Rubric, study: GradedStudy) -> list[dict[str, Any]]:
     ]
 
 
-def _answer(target: Target, probabilities: Sequence[float]) -> dict[str, Any]:
+def _answer(
+    target: Target, probabilities: Sequence[float], held: Sequence[int] | None
+) -> dict[str, Any]:
     colours = grade_colours(target)
     best = int(np.argmax(probabilities))
     parts = zip(target.grades, probabilities, colours, strict=True)
@@ -114,6 +117,8 @@ def _answer(target: Target, probabilities: Sequence[float]) -> dict[str, Any]:
         "grade": _words(target.grades[best]),
         "rank": best,
         "share": probabilities[best],
+        "set": [_words(target.grades[one]) for one in held or ()],
+        "doubtful": held is not None and list(held) != [best],
         "colour": colours[best],
         "parts": [{"share": share, "colour": colour} for _, share, colour in parts],
         "spoken": ", ".join(
