@@ -96,7 +96,7 @@ def _effects(
         for role, entry in task.inputs.items()
         if role.startswith("predictor.")
     ]
-    members = joined.limited(tables)
+    members = joined.prepared(tables)
     every = {str(one.frame["predictor"][0]) for one in members}
 
     def again(some: Sequence[Predictions]) -> Predictions:
