@@ -50,7 +50,7 @@ def test_another_model_in_a_member_stands_alone() -> None:
     ("old", "new", "line"),
     [
         (
-            "fit: {epochs: 26",
+            "fit: {epochs: 36",
             "fit: {epocs: 18",
             'keypoints.discs.fit.epocs: unknown key; did you mean "epochs"?',
         ),
@@ -76,7 +76,7 @@ def test_another_model_in_a_member_stands_alone() -> None:
             'scores[1].use: no "logloss" in scoring: did you mean "log_loss"?',
         ),
         (
-            "fit: {epochs: 26",
+            "fit: {epochs: 36",
             "fit: {epochs: many",
             'keypoints.discs.fit.epochs: found "many" (a word), expected a whole number',
         ),
