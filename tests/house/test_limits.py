@@ -17,6 +17,7 @@ HEAVY = {
     "gdcm": {"imaging"},
     "timm": {"models"},
     "torchvision": {"models", "imaging"},
+    "lightgbm": {"ensembling"},
     "lightning_fabric": {"learning"},
     "sklearn": {"scoring", "learning", "ensembling"},
     "matplotlib": {"reporting"},

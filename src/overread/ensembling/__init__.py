@@ -30,11 +30,13 @@ from overread.ensembling.sheets import (
     truth_of,
     truths_of,
 )
+from overread.ensembling.verdicts import Doubt, member_verdicts
 
 __all__ = [
     "Book",
     "ConformalSpec",
     "DecisionSpec",
+    "Doubt",
     "JoinError",
     "Parameters",
     "SetThresholds",
@@ -53,6 +55,7 @@ __all__ = [
     "joiner_of",
     "lay_out",
     "member_effects",
+    "member_verdicts",
     "sets_out_of_fold",
     "truth_of",
     "truths_of",
