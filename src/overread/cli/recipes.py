@@ -33,16 +33,22 @@ def show(
         str | None, typer.Argument(metavar="RECIPE", help="A recipe; none lists those that ship.")
     ] = None,
     *,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="NAME", help="One member, view, locator or ensemble."),
+    ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="The JSON schema, for editors.")] = False,
     json: Json = False,
 ) -> None:
-    """Print a recipe with all its settings, defaults included."""
-    from overread.pipeline import recipe_schema, resolved_recipe, shipped_recipes
+    """Print a recipe, or one thing in it, with all its settings, defaults included."""
+    from overread.pipeline import recipe_schema, resolved_part, resolved_recipe, shipped_recipes
 
     if schema:
         write_json(recipe_schema())
     elif recipe is None:
         table(("recipe", "file"), [(name, str(path)) for name, path in shipped_recipes().items()])
+    elif only is not None:
+        typer.echo(resolved_part(_read(recipe), only), nl=False)
     elif json:
         write_json(_read(recipe).model_dump(mode="json"))
     else:

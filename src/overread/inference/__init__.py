@@ -6,6 +6,7 @@ Training uses the same functions; where results are kept is not known here.
 from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, rubric_to_json
 from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, load_cuts, save_cuts, study_units
+from overread.inference.ensemble import EnsembleSpec
 from overread.inference.examples import MemberExamples, member_examples
 from overread.inference.grade import (
     GradeSpec,
@@ -16,7 +17,12 @@ from overread.inference.grade import (
 )
 from overread.inference.grades import GradedStudy, Grades, Marked, Picture, Seen
 from overread.inference.locate import LocatorImages, locate, location_findings, locator_images
-from overread.inference.locator import LocatorSpec, locator_network, order_locators
+from overread.inference.locator import (
+    LocatorSpec,
+    locator_network,
+    look_together,
+    order_locators,
+)
 from overread.inference.locator_examples import (
     LocatorExamples,
     locator_examples,
@@ -35,6 +41,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "BundleRecipe",
+    "EnsembleSpec",
     "GradeSpec",
     "GradedStudy",
     "Grades",
@@ -64,6 +71,7 @@ __all__ = [
     "locator_images",
     "locator_loss",
     "locator_network",
+    "look_together",
     "measure_ranges",
     "member_examples",
     "member_heads",

@@ -3,9 +3,9 @@
 How a study is graded is not known here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from overread.ensembling import ConformalSpec
 from overread.imaging import ViewSpec
 from overread.inference.bundle_files import (
     BundleError,
@@ -23,8 +24,10 @@ from overread.inference.bundle_files import (
     read_state,
     write_checked,
 )
-from overread.inference.locator import LocatorSpec, locator_network
-from overread.inference.member import MemberSpec, member_network
+from overread.inference.ensemble import EnsembleSpec
+from overread.inference.locator import LocatorSpec, locator_network, look_together
+from overread.inference.member import MemberSpec, member_heads, member_network, view_shapes
+from overread.inference.shells import Shells
 from overread.inference.table_spec import TableSpec
 from overread.records import Derived, Rubric, Target
 from overread.shelf import Named, Spec, take
@@ -32,6 +35,7 @@ from overread.shelf import Named, Spec, take
 __all__ = ["Bundle", "BundleRecipe", "rubric_from_json", "rubric_to_json"]
 
 State = Mapping[str, Tensor]
+THRESHOLDS = "sets/thresholds"
 S = TypeVar("S", LocatorSpec, MemberSpec)
 
 
@@ -45,6 +49,7 @@ class BundleRecipe(Spec):
         tables: members whose answers are given as tables, not by networks.
         ensembles: as in the recipe.
         final: the predictor whose answers are given.
+        sets: how sets of grades are made; None = none are.
     """
 
     name: str
@@ -53,8 +58,9 @@ class BundleRecipe(Spec):
     views: Mapping[str, ViewSpec] = {}
     members: Mapping[str, MemberSpec] = {}
     tables: Mapping[str, TableSpec] = {}
-    ensembles: Mapping[str, Named] = {}
+    ensembles: Mapping[str, EnsembleSpec] = {}
     final: str
+    sets: ConformalSpec | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +73,7 @@ class Bundle:
         locators, members: {name: {fold: state dict}}.
         joiners: {ensemble: {name: array}}, what the ensembles learnt.
         card: for people: data counts, scores with intervals, date, versions; plain JSON.
+        thresholds: {name: array} of the sets of grades, learnt from all units with labels.
         hash: over everything; empty until saved.
     """
 
@@ -77,12 +84,14 @@ class Bundle:
     joiners: Mapping[str, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     hash: str = ""
+    thresholds: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that each locator and member has networks."""
+        single = [name for name, spec in self.recipe.locators.items() if not spec.of]
         for kind, wanted, found in (
-            ("locator", self.recipe.locators, self.locators),
-            ("member", self.recipe.members, self.members),
+            ("locator", single, self.locators),
+            ("member", list(self.recipe.members), self.members),
         ):
             if missing := [name for name in wanted if not found.get(name)]:
                 raise BundleError(f"bundle {self.recipe.name}: {kind} {missing[0]} has no network")
@@ -93,9 +102,14 @@ class Bundle:
         return tuple(sorted({fold for states in self.members.values() for fold in states}))
 
     def locator_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
-        """Return the networks of a locator: of one fold, or of all."""
-        networks = self._locator_networks[name]
-        return list(networks.values()) if fold is None else [networks[fold]]
+        """Return the networks of a locator, or of its parts: of one fold, or of all."""
+        spec, locators = self.recipe.locators[name], self.recipe.locators
+        return [
+            look_together(spec, locators[part], network)
+            for part in spec.of or (name,)
+            for own, network in self._locator_networks[part].items()
+            if fold in (None, own)
+        ]
 
     def member_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
         """Return the networks of a member: of one fold, or of all."""
@@ -104,27 +118,30 @@ class Bundle:
 
     @cached_property
     def _locator_networks(self) -> dict[str, dict[int, nn.Module]]:
-        return {
-            name: {
-                fold: _loaded(locator_network(_bare(spec), seed=0), state, f"{name}, fold {fold}")
-                for fold, state in self.locators[name].items()
+        shells = Shells()
+        found: dict[str, dict[int, nn.Module]] = {}
+        for name, spec in self.recipe.locators.items():
+            build = partial(locator_network, _bare(spec), seed=0)
+            kind = repr((spec.model, spec.channels, spec.maps, spec.turned))
+            found[name] = {
+                fold: _loaded(partial(shells.filled, kind, build), state, f"{name}, fold {fold}")
+                for fold, state in ({} if spec.of else self.locators[name]).items()
             }
-            for name, spec in self.recipe.locators.items()
-        }
+        return found
 
     @cached_property
     def _member_networks(self) -> dict[str, dict[int, nn.Module]]:
-        return {
-            name: {
-                fold: _loaded(
-                    member_network(_bare(spec), self.recipe.views, self.rubric, seed=0),
-                    state,
-                    f"{name}, fold {fold}",
-                )
+        shells, views = Shells(), self.recipe.views
+        found: dict[str, dict[int, nn.Module]] = {}
+        for name, spec in self.recipe.members.items():
+            build = partial(member_network, _bare(spec), views, self.rubric, seed=0)
+            asked = (view_shapes(spec, views), member_heads(self.rubric, spec))
+            kind = repr((spec.model, *asked))
+            found[name] = {
+                fold: _loaded(partial(shells.filled, kind, build), state, f"{name}, fold {fold}")
                 for fold, state in self.members[name].items()
             }
-            for name, spec in self.recipe.members.items()
-        }
+        return found
 
     def save(self, folder: Path) -> str:
         """Write the bundle to a new folder and return its hash.
@@ -144,6 +161,8 @@ class Bundle:
             for fold, state in folds.items()
         }
         arrays = {f"joiners/{name}": table for name, table in self.joiners.items() if table}
+        if self.thresholds:
+            arrays[THRESHOLDS] = self.thresholds
         return write_checked(folder, content, states, arrays)
 
     @staticmethod
@@ -178,6 +197,7 @@ class Bundle:
             joiners,
             content.get("card", {}),
             digest,
+            read_arrays(path) if (path := folder / f"{THRESHOLDS}.safetensors").is_file() else {},
         )
 
 
@@ -200,12 +220,11 @@ def _bare(spec: S) -> S:
     return spec.model_copy(update={"model": model})
 
 
-def _loaded(network: nn.Module, state: State, what: str) -> nn.Module:
+def _loaded(fill: Callable[[State], nn.Module], state: State, what: str) -> nn.Module:
     try:
-        network.load_state_dict(dict(state))
+        return fill(state)
     except RuntimeError as error:
         raise BundleError(f"the weights of {what} do not fit its network: {error}") from error
-    return network.eval().requires_grad_(requires_grad=False)
 
 
 def _check_trust(recipe: BundleRecipe, trusted: Sequence[str]) -> None:

@@ -36,6 +36,8 @@ class StudyCuts:
         pixels: (n, slices, channels, rows, columns) float16, 0 to 1, with the view's margin.
         mask: (n, slices) False = missing.
         offsets_mm: (n, slices) distance of a slice from the unit's point.
+        planes: (n, slices, 4) the slice's unit normal and its distance from the origin along it,
+            world mm; None where crops were kept without it.
     """
 
     units: tuple[str, ...]
@@ -43,6 +45,7 @@ class StudyCuts:
     pixels: NDArray[np.float16]
     mask: NDArray[np.bool_]
     offsets_mm: NDArray[np.float32]
+    planes: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Return the number of units."""
@@ -84,16 +87,25 @@ def cut_study(
         np.stack([one.pixels for one in cuts]),
         np.stack([one.mask for one in cuts]),
         np.stack([one.offsets_mm for one in cuts]),
+        np.stack([_planes(one) for one in cuts]),
     )
     return arrays, cuts
 
 
+def _planes(cut: Cut) -> NDArray[np.float64]:
+    normal = cut.planes.normal
+    away = np.einsum("ij,ij->i", normal, cut.planes.origin)
+    return np.concatenate([normal, away[:, None]], axis=1)
+
+
 def save_cuts(folder: Path, cuts: StudyCuts) -> None:
-    """Write the crops of one study and view: three .npy files and units.json."""
+    """Write the crops of one study and view: .npy files and units.json."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "pixels.npy", cuts.pixels)
     np.save(folder / "mask.npy", cuts.mask)
     np.save(folder / "offsets.npy", cuts.offsets_mm)
+    if cuts.planes is not None:
+        np.save(folder / "planes.npy", cuts.planes)
     index = {"units": cuts.units, "sites": cuts.sites}
     (folder / "units.json").write_text(json.dumps(index), encoding="utf-8")
 
@@ -107,4 +119,5 @@ def load_cuts(folder: Path) -> StudyCuts:
         np.load(folder / "pixels.npy", mmap_mode="r"),
         np.load(folder / "mask.npy"),
         np.load(folder / "offsets.npy"),
+        np.load(planes) if (planes := folder / "planes.npy").is_file() else None,
     )

@@ -4,7 +4,7 @@ The loop, the loss and the disk are not known here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from overread.imaging import ViewSpec, augment, centre, collate, mirror
 from overread.inference.cuts import StudyCuts, UnitCrops
+from overread.inference.marks import Points, marked_slots
 from overread.inference.member import MemberSpec, asked_targets, member_heads
 from overread.records import Labels, Rubric
 
@@ -59,6 +60,9 @@ class MemberExamples:
         sites: (n,) number of the unit's site, 0 without sites.
         labels: of the n units; None for new studies.
         turned: all units are given mirrored (for `mirror: average` and `shared`).
+        flipped: columns of the views in `member.flip` are reversed, and nothing else.
+        marks: {view: (units, slots, targets) of each study}, the slices that were marked; empty
+            without labels of slices.
     """
 
     member: MemberSpec
@@ -69,6 +73,8 @@ class MemberExamples:
     sites: NDArray[np.int64]
     labels: UnitLabels | None = None
     turned: bool = False
+    flipped: bool = False
+    marks: Mapping[str, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of units."""
@@ -84,6 +90,10 @@ class MemberExamples:
         """Return the same units with left and right exchanged."""
         return replace(self, turned=not self.turned)
 
+    def with_columns_reversed(self) -> "MemberExamples":
+        """Return the same units with the columns of the views in `member.flip` reversed."""
+        return replace(self, flipped=not self.flipped)
+
     def take(self, indices: Sequence[int]) -> "MemberExamples":
         """Return some of the units."""
         index = np.asarray(indices, np.int64)
@@ -92,6 +102,23 @@ class MemberExamples:
             {name: value[index] for name, value in self.labels.weight.items()},
         )
         return replace(self, rows=self.rows[index], sites=self.sites[index], labels=labels)
+
+    def shares(self) -> list[float] | None:
+        """Return how often each unit is to be drawn so that the member's classes are balanced.
+
+        A class is a combination of the likeliest grades of the targets of `member.balance`; units
+        that lack a label of one of them make up a class of their own. None = no balance is asked.
+        """
+        if self.labels is None or not self.member.balance:
+            return None
+        grades = [
+            np.where(self.labels.weight[name] > 0, self.labels.probabilities[name].argmax(1), -1)
+            for name in self.member.balance
+        ]
+        _, index, counts = np.unique(
+            np.stack(grades), axis=1, return_inverse=True, return_counts=True
+        )
+        return [float(share) for share in 1 / counts[index.ravel()]]
 
     def batch(
         self, indices: Sequence[int], *, generator: torch.Generator | None
@@ -104,20 +131,28 @@ class MemberExamples:
 
         Returns:
             "{view}" (B, S, C, H, W), "{view}.mask", "{view}.offsets" (B, S), "site" (B,),
-            "target.{name}" (B, grades) and "weight.{name}" (B,) of the network's heads.
+            "target.{name}" (B, grades) and "weight.{name}" (B,) of the network's heads; with marks
+            also "slice_target.{name}" (B, slots of all views, grades) and "slice_weight.{name}".
         """
         views = {name: self.views[name] for name in self.member.views}
         batch = collate({view: self._crops(view, indices) for view in views})
+        for view, marks in self.marks.items():
+            slots = np.stack([marks[study][unit] for study, unit in self.rows[list(indices)]])
+            batch[f"{view}.marks"] = torch.from_numpy(slots)
         flipped = self._flipped(len(indices), generator)
         if flipped.any():
             turned = mirror(batch, views)
             batch = {name: _choose(flipped, turned[name], batch[name]) for name in batch}
         if generator is None:
             batch = centre(batch, views)
+            if self.flipped:
+                batch |= {name: batch[name].flip(-1) for name in self.member.flip}
         else:
             batch = augment(batch, self.member.augment, views=views, generator=generator)
         batch["site"] = torch.from_numpy(self.sites[list(indices)])
-        return batch | self._targets(indices, flipped)
+        targets = self._targets(indices, flipped)
+        slices = self._slice_targets(batch, targets, flipped)
+        return batch | targets | slices
 
     def _crops(self, view: str, indices: Sequence[int]) -> list[UnitCrops]:
         return [self.cuts[view][study].of(unit) for study, unit in self.rows[list(indices)]]
@@ -146,6 +181,26 @@ class MemberExamples:
                 found[f"{kind}.{name}"] = _choose(flipped, other, own)
         return found
 
+    def _slice_targets(
+        self, batch: dict[str, Tensor], targets: Mapping[str, Tensor], flipped: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the labels of slots; takes the marks out of the batch.
+
+        A marked slot has the unit's label, and its greatest share as weight (as published: 1 for
+        true grades, less for pseudo-labels); all others have weight 0.
+        """
+        if not self.marks:
+            return {}
+        marks = torch.cat([batch.pop(f"{view}.marks") for view in self.member.views], 1)
+        names, found = self.rubric.names, {}
+        for name in member_heads(self.rubric, self.member):
+            own, other = names.index(name), names.index(self.rubric.partner(name))
+            marked = _choose(flipped, marks[..., other], marks[..., own])
+            label = targets[f"target.{name}"]
+            found[f"slice_target.{name}"] = label[:, None] * marked[..., None]
+            found[f"slice_weight.{name}"] = label.amax(1, keepdim=True) * marked
+        return found
+
 
 def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     shape = (-1, *[1] * (yes.ndim - 1))
@@ -158,6 +213,8 @@ def member_examples(
     rubric: Rubric,
     cuts: Mapping[str, Sequence[StudyCuts]],
     labels: Labels | None = None,
+    *,
+    points: Points | None = None,
 ) -> MemberExamples:
     """Gather the units of a member from the crops of studies.
 
@@ -167,6 +224,7 @@ def member_examples(
         rubric: what is asked.
         cuts: {view: one StudyCuts a study}, in the same order of studies for all views.
         labels: with labels (training), units that have none for this member are left out.
+        points: true points of the dataset, which tell the marked slices for `loss.slices`.
 
     Returns:
         The examples, in the order of studies and units.
@@ -182,7 +240,12 @@ def member_examples(
         return examples
     found = unit_labels(labels, rubric, examples.units)
     known = np.any([found.weight[name] > 0 for name in asked_targets(rubric, member)], axis=0)
-    return replace(examples, labels=found).take(np.flatnonzero(known).tolist())
+    marks = {
+        view: marked_slots(member.marks, views[view], rubric, cuts[view], points or {})
+        for view in member.views
+        if member.loss.slices
+    }
+    return replace(examples, labels=found, marks=marks).take(np.flatnonzero(known).tolist())
 
 
 def _site(rubric: Rubric, site: str | None) -> int:

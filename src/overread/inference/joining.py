@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.ensembling import join_new
+from overread.ensembling import apply_sets, join_new
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
-from overread.records import Predictions
+from overread.records import GradeSets, Predictions
 
-__all__ = ["join_final"]
+__all__ = ["final_sets", "join_final"]
 
 
 def join_final(bundle: Bundle, members: Mapping[str, Predictions]) -> Predictions:
@@ -29,6 +29,14 @@ def join_final(bundle: Bundle, members: Mapping[str, Predictions]) -> Prediction
     return _answers(bundle, bundle.recipe.final, members, ())
 
 
+def final_sets(bundle: Bundle, predictions: Predictions) -> GradeSets:
+    """Return a set of grades for each answer of the final predictor; none without thresholds."""
+    if bundle.recipe.sets is None or not bundle.thresholds:
+        return GradeSets.empty()
+    learnt = {key: np.asarray(value, np.float64) for key, value in bundle.thresholds.items()}
+    return apply_sets(bundle.recipe.sets, predictions, learnt, bundle.rubric)
+
+
 def _answers(
     bundle: Bundle, name: str, members: Mapping[str, Predictions], trail: tuple[str, ...]
 ) -> Predictions:
@@ -41,10 +49,8 @@ def _answers(
             f"bundle {bundle.recipe.name}: {' joins '.join((*trail, name))}, which is no predictor "
             f"that can be made; the bundle has {known}"
         )
-    parts = [
-        _answers(bundle, part, members, (*trail, name)) for part in named.settings.get("of", ())
-    ]
+    parts = [_answers(bundle, part, members, (*trail, name)) for part in named.of]
     learnt: Mapping[str, NDArray[np.float64]] = {
         key: np.asarray(value, np.float64) for key, value in bundle.joiners.get(name, {}).items()
     }
-    return join_new(named, parts, learnt, bundle.rubric, name=name)
+    return join_new(named.joiner, named.prepared(parts), learnt, bundle.rubric, name=name)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from overread.imaging import AugmentSpec, ChainSpec, CountSpec, plane_of
 from overread.inference.canvas import Canvas
-from overread.learning import FitSpec
+from overread.learning import FitSpec, FoldSpec
 from overread.records import RecordError
 from overread.shelf import Named, Spec, settings_of
 
@@ -23,10 +23,13 @@ UPSIDE_DOWN = "upside_down"
 __all__ = [
     "MAPS",
     "UPSIDE_DOWN",
+    "CentreChannels",
     "DecodeSpec",
     "HeatSpec",
     "LocatorSpec",
+    "check_folds",
     "locator_network",
+    "look_together",
     "maps_of",
     "order_locators",
 ]
@@ -94,6 +97,17 @@ class LocatorSpec(Spec):
         trust: confidence that such a point needs at least.
         later: how the second and later generations are trained; None = like the first. They start
             from the weights of the generation before.
+        taught_by: another locator: studies without true points are trained on the plausible points
+            that it found, as those of an earlier generation that has settings of its own.
+        also: external datasets of the recipe; all their studies with points are trained on, in
+            every fold.
+        of: other locators, whose maps are averaged in place of a network's own. They look at the
+            same images; some may look at fewer neighbours.
+        split: folds of its own, by subject; None = those of the recipe.
+        folds: those that networks are trained for; None = all. Studies of a fold without a network
+            are looked at by networks that have seen them, which the report says.
+        new: the folds whose networks look at new studies; None = all that are trained.
+        seed: of the training; None = the recipe's.
         model, fit, augment: the network and its training.
     """
 
@@ -122,9 +136,21 @@ class LocatorSpec(Spec):
     generations: int = Field(default=1, ge=1)
     trust: float = Field(default=0.5, ge=0, le=1)
     later: FitSpec | None = None
+    taught_by: str | None = None
+    also: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
+    split: FoldSpec | None = None
+    folds: tuple[int, ...] | None = None
+    new: tuple[int, ...] | None = None
+    seed: int | None = Field(default=None, ge=0)
     model: Named = Named(use="heatmap")
     fit: FitSpec = FitSpec()
     augment: AugmentSpec = AugmentSpec()
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the fields that came later and change nothing at their default."""
+        return frozenset({"taught_by", "also", "of", "split", "folds", "new", "seed"})
 
     @model_validator(mode="after")
     def _agree(self) -> "LocatorSpec":
@@ -138,7 +164,17 @@ class LocatorSpec(Spec):
             raise RecordError("`turned` needs `counted` points")
         if self.centred and self.around is None:
             raise RecordError("`centred` needs `around`: the locator on whose points to centre")
+        if self.taught_by is not None and self.generations > 1:
+            raise RecordError("`taught_by` is an earlier generation: leave `generations` at 1")
+        if self.of and (self.counted is not None or self.generations > 1 or self.taught_by):
+            raise RecordError("a locator `of` others learns nothing and counts nothing itself")
+        check_folds(self.folds, self.new)
         return self
+
+    @property
+    def needs(self) -> set[str]:
+        """The locators that come before this one."""
+        return {*self.of, *filter(None, (self.around, self.taught_by))}
 
     @property
     def canvas(self) -> Canvas:
@@ -175,13 +211,47 @@ def locator_network(spec: LocatorSpec, *, seed: int) -> nn.Module:
     return network
 
 
+class CentreChannels(nn.Module):
+    """A network that looks at fewer neighbouring slices than its image holds."""
+
+    def __init__(self, network: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.network, self.channels = network, channels
+
+    def forward(self, images: Tensor) -> Tensor | Mapping[str, Tensor]:
+        """Return the network's answer for the channels in the middle."""
+        first = (images.shape[1] - self.channels) // 2
+        answer: Tensor | Mapping[str, Tensor] = self.network(
+            images[:, first : first + self.channels]
+        )
+        return answer
+
+
+def look_together(whole: LocatorSpec, part: LocatorSpec, network: nn.Module) -> nn.Module:
+    """Return the network of a part so that it takes the images of the whole."""
+    return network if whole.channels == part.channels else CentreChannels(network, part.channels)
+
+
 def maps_of(outputs: Tensor | Mapping[str, Tensor]) -> Tensor:
     """Return the logits of the maps among what a heat-map network answers."""
     return outputs if isinstance(outputs, Tensor) else outputs["maps"]
 
 
+def check_folds(trained: Sequence[int] | None, new: Sequence[int] | None) -> None:
+    """Refuse folds that stand twice, and new ones that are not trained.
+
+    Raises:
+        RecordError: naming what was found.
+    """
+    for folds in (trained, new):
+        if folds is not None and (not folds or len(set(folds)) != len(folds) or min(folds) < 0):
+            raise RecordError(f"folds must be different numbers from 0, found {list(folds)}")
+    if trained is not None and set(new or ()) - set(trained):
+        raise RecordError(f"new: {list(new or ())} must be among the trained {list(trained)}")
+
+
 def order_locators(locators: Mapping[str, LocatorSpec]) -> Sequence[str]:
-    """Return the names so that each comes after the one it looks around.
+    """Return the names so that each comes after those that it looks around or is made from.
 
     Raises:
         RecordError: if a name is unknown or locators wait for each other.
@@ -189,10 +259,10 @@ def order_locators(locators: Mapping[str, LocatorSpec]) -> Sequence[str]:
     done: list[str] = []
     waiting = dict(locators)
     while waiting:
-        ready = [name for name, spec in waiting.items() if spec.around in (None, *done)]
+        ready = [name for name, spec in waiting.items() if spec.needs <= set(done)]
         if not ready:
-            around = {name: spec.around for name, spec in waiting.items()}
-            raise RecordError(f"locators wait for unknown ones or for each other: {around}")
+            needs = {name: sorted(spec.needs) for name, spec in waiting.items()}
+            raise RecordError(f"locators wait for unknown ones or for each other: {needs}")
         done += ready
         waiting = {name: spec for name, spec in waiting.items() if name not in ready}
     return done

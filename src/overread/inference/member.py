@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from overread.imaging import AugmentSpec, ViewSpec
+from overread.inference.locator import check_folds
+from overread.inference.marks import MarkSpec
 from overread.learning import FitSpec, LossSpec
 from overread.models import ViewShape
 from overread.records import RecordError, Rubric
@@ -32,6 +34,17 @@ class MemberSpec(Spec):
             With either of the last two a mirrored study gives exactly swapped grades.
         model, fit, augment, loss: the network and its training; `augment.mirror` is the chance
             that a unit is mirrored (with labels swapped), with `mirror: shared` it is one half.
+        labels: "truth", or a set of pseudo-labels of the recipe, which fill what is not graded.
+        folds: those that networks are trained for; None = all. Subjects of other folds get no
+            answer.
+        new: the folds whose networks answer for new studies; None = all that are trained.
+        seed: of the training; None = the recipe's.
+        flip: views of which the network is also asked with columns turned; its logits for both are
+            averaged.
+        marks: {target: where it was marked}, for `loss.slices`: the slices that hold a marked point
+            learn the unit's label.
+        balance: targets whose combinations of grades are drawn equally often in training; none =
+            each unit comes once an epoch.
         batch: units at once when predicting.
     """
 
@@ -42,7 +55,19 @@ class MemberSpec(Spec):
     fit: FitSpec = FitSpec()
     augment: AugmentSpec = AugmentSpec()
     loss: LossSpec = LossSpec()
+    labels: str = "truth"
+    folds: tuple[int, ...] | None = None
+    new: tuple[int, ...] | None = None
+    seed: int | None = Field(default=None, ge=0)
+    flip: tuple[str, ...] = ()
+    balance: tuple[str, ...] = ()
+    marks: Mapping[str, MarkSpec] = {}
     batch: int = Field(default=8, ge=1)
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the fields that came later and change nothing at their default."""
+        return frozenset({"labels", "folds", "new", "seed", "flip", "balance", "marks"})
 
     @classmethod
     def speed(cls) -> frozenset[str]:
@@ -58,6 +83,11 @@ class MemberSpec(Spec):
     def _agree(self) -> "MemberSpec":
         if not self.views or len(set(self.views)) != len(self.views):
             raise RecordError(f"a member needs views, each once; found {self.views}")
+        if strange := [name for name in self.flip if name not in self.views]:
+            raise RecordError(f"flip: {strange} are not among the member's views {self.views}")
+        if self.loss.slices and not self.marks:
+            raise RecordError("loss.slices needs `marks`: which points mark the slices of a target")
+        check_folds(self.folds, self.new)
         return self
 
 

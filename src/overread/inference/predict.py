@@ -4,9 +4,11 @@ Where crops and networks come from is not known here.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -28,9 +30,10 @@ def predict_member(
 ) -> dict[str, Floats]:
     """Return {target: (n, grades) probabilities} of the units, the mean over the networks.
 
-    With `mirror: average` each network's answer is the mean of f(x) and swap(f(mirror(x))); with
-    `shared` one side is f(x) and the other f(mirror(x)). Both give a mirrored study exactly
-    swapped grades.
+    Logits are averaged with those of images whose columns are reversed, where the member asks for
+    it. With `mirror: average` each network's answer is the mean
+    of f(x) and swap(f(mirror(x))); with `shared` one side is f(x) and the other f(mirror(x)). Both
+    give a mirrored study exactly swapped grades.
 
     Args:
         networks: of one member: of one fold (out of fold), or of all folds (new studies).
@@ -45,11 +48,11 @@ def predict_member(
 def _answer(
     network: nn.Module, examples: MemberExamples, on_progress: Progress | None
 ) -> dict[str, Floats]:
-    straight = _softmaxed(network, examples, on_progress)
-    if examples.member.mirror == "none":
+    mirrored = [] if examples.member.mirror == "none" else [examples.mirrored()]
+    straight, *rest = _softmaxed(network, [examples, *mirrored], on_progress)
+    if not rest:
         return straight
-    turned = _softmaxed(network, examples.mirrored(), on_progress)
-    rubric = examples.rubric
+    turned, rubric = rest[0], examples.rubric
     found: dict[str, Floats] = {}
     for name in asked_targets(rubric, examples.member):
         partner = rubric.partner(name)
@@ -63,20 +66,61 @@ def _answer(
 
 
 def _softmaxed(
-    network: nn.Module, examples: MemberExamples, on_progress: Progress | None
+    network: nn.Module, kinds: Sequence[MemberExamples], on_progress: Progress | None
+) -> list[dict[str, Floats]]:
+    """Return the probabilities of each kind of examples, the units of all asked together."""
+    flips = 2 if kinds[0].member.flip else 1
+    ways = [way for kind in kinds for way in (kind, kind.with_columns_reversed())[:flips]]
+    logits = _logits(network, _SideBySide(ways), on_progress)
+    return [
+        {
+            name: _softmax(value[:, first : first + flips].mean(axis=1))
+            for name, value in logits.items()
+        }
+        for first in range(0, len(ways), flips)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _SideBySide:
+    """The same units seen in k ways: k rows a unit.
+
+    A network that encodes equal slices once so encodes those once that several ways share.
+    """
+
+    ways: Sequence[MemberExamples]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.ways) * len(self.ways[0])
+
+    def batch(
+        self, indices: Sequence[int], *, generator: torch.Generator | None
+    ) -> dict[str, torch.Tensor]:
+        """Return all rows of some units; `indices` hold whole units, in order."""
+        units = [index // len(self.ways) for index in indices[:: len(self.ways)]]
+        parts = [one.batch(units, generator=generator) for one in self.ways]
+        return {
+            name: torch.stack([part[name] for part in parts], 1).flatten(0, 1) for name in parts[0]
+        }
+
+
+def _logits(
+    network: nn.Module, examples: _SideBySide, on_progress: Progress | None
 ) -> dict[str, Floats]:
-    member = examples.member
+    """Return {target: (units, ways, grades)}."""
+    ways, member = len(examples.ways), examples.ways[0].member
     outputs = predict(
         network,
         examples,
-        batch=member.batch,
+        batch=ways * -(-member.batch // ways),
         precision=member.fit.precision,
         device=member.fit.device,
         on_progress=on_progress,
     )
     prefix = "logits."
     return {
-        name.removeprefix(prefix): _softmax(np.asarray(logits, np.float64))
+        name.removeprefix(prefix): logits.astype(np.float64).reshape(-1, ways, logits.shape[-1])
         for name, logits in outputs.items()
         if name.startswith(prefix)
     }

@@ -14,6 +14,7 @@ from overread.learning.map_losses import (
 )
 from overread.learning.mixup import blend, mixup
 from overread.learning.predict import predict
+from overread.learning.pseudo import PseudoSource, PseudoSpec, fill_labels
 from overread.learning.spec import FitSpec
 from overread.learning.training import FitError
 
@@ -28,8 +29,11 @@ __all__ = [
     "Measure",
     "Outputs",
     "Progress",
+    "PseudoSource",
+    "PseudoSpec",
     "blend",
     "coordinate_loss",
+    "fill_labels",
     "fit",
     "folds_of_table",
     "grading_loss",

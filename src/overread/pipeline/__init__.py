@@ -10,6 +10,7 @@ from overread.pipeline.recipe import (
     RecipeError,
     read_recipe,
     recipe_schema,
+    resolved_part,
     resolved_recipe,
 )
 from overread.pipeline.recipes import find_recipe, shipped_recipes
@@ -53,6 +54,7 @@ __all__ = [
     "prune",
     "read_recipe",
     "recipe_schema",
+    "resolved_part",
     "resolved_recipe",
     "run",
     "run_steps",

@@ -18,10 +18,11 @@ from overread.pipeline.graph import Graph, dataset_settings
 from overread.pipeline.networks import load_state
 from overread.pipeline.plan import PlanError, graph_of
 from overread.pipeline.recipe import Recipe
-from overread.pipeline.recipe_checks import joined_by
+from overread.pipeline.recipe_reach import new_folds, predictors_of, seen_locators
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.join import LEARNT
 from overread.pipeline.stages.score import load_scores
+from overread.pipeline.stages.trust import load_thresholds
 from overread.pipeline.step import Step
 from overread.pipeline.store import Store
 from overread.shelf import Named
@@ -44,24 +45,25 @@ def make_bundle(recipe: Recipe, data: Path | None, store: Path, output: Path) ->
     bundle = Bundle(
         content,
         graph.rubric,
-        {name: _states(shelf, graph.locator_fits[name]) for name in content.locators},
-        {name: _states(shelf, graph.fits[name]) for name in content.members},
+        {name: _states(shelf, _new_locators(graph, name)) for name in content.locators},
+        {name: _states(shelf, _new_members(graph, name)) for name in content.members},
         {name: _learnt(shelf, graph.predictors[name]) for name in content.ensembles},
         _card(shelf, graph),
+        thresholds=_thresholds(shelf, graph),
     )
     return bundle.save(output)
 
 
 def bundle_recipe(recipe: Recipe) -> BundleRecipe:
     """Return the part of a recipe that its final predictor needs."""
-    wanted = _reachable(recipe)
+    wanted = predictors_of(recipe, recipe.final)
     members = {name: spec for name, spec in recipe.networks.items() if name in wanted}
     views = {
         name: view
         for name, view in recipe.views.items()
         if any(name in member.views for member in members.values())
     }
-    locators = _with_around(recipe, {view.around for view in views.values() if view.around})
+    locators = seen_locators(recipe, members)
     return BundleRecipe(
         name=recipe.name,
         dataset=Named.model_validate(dataset_settings(recipe.dataset)),
@@ -71,40 +73,34 @@ def bundle_recipe(recipe: Recipe) -> BundleRecipe:
         tables={name: spec for name, spec in recipe.tables.items() if name in wanted},
         ensembles={name: spec for name, spec in recipe.ensembles.items() if name in wanted},
         final=recipe.final,
+        sets=recipe.trust.sets if recipe.trust else None,
     )
-
-
-def _reachable(recipe: Recipe) -> set[str]:
-    found: set[str] = set()
-    waiting = [recipe.final]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += joined_by(recipe.ensembles[name]) if name in recipe.ensembles else ()
-    return found
-
-
-def _with_around(recipe: Recipe, names: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for name in names:
-        here: str | None = name
-        while here is not None and here not in found:
-            found.add(here)
-            here = recipe.keypoints[here].around
-    return found
 
 
 def _needed(graph: Graph, content: BundleRecipe) -> Iterable[Step]:
     for name in content.locators:
-        yield from graph.locator_fits[name].values()
+        yield from _new_locators(graph, name).values()
     for name in content.members:
-        yield from graph.fits[name].values()
+        yield from _new_members(graph, name).values()
     for name in (*content.tables, *content.ensembles):
         yield graph.predictors[name]
     yield graph.score
     yield graph.read
     yield graph.folds
+    if "trust" in graph.report.inputs:
+        yield graph.report.inputs["trust"]
+
+
+def _new_locators(graph: Graph, name: str) -> Mapping[int, Step]:
+    """Return the networks of a locator that look at new studies."""
+    folds = new_folds(graph.recipe, graph.recipe.keypoints[name])
+    return {fold: graph.locator_fits[name][fold] for fold in folds}
+
+
+def _new_members(graph: Graph, name: str) -> Mapping[int, Step]:
+    """Return the networks of a member that answer for new studies."""
+    folds = new_folds(graph.recipe, graph.recipe.networks[name])
+    return {fold: graph.fits[name][fold] for fold in folds}
 
 
 def _states(store: Store, fits: Mapping[int, Step]) -> dict[int, Any]:
@@ -114,6 +110,11 @@ def _states(store: Store, fits: Mapping[int, Step]) -> dict[int, Any]:
 def _learnt(store: Store, step: Step) -> dict[str, Any]:
     path = store.folder(step) / LEARNT
     return dict(safetensors.numpy.load_file(path)) if path.is_file() else {}
+
+
+def _thresholds(store: Store, graph: Graph) -> dict[str, Any]:
+    step = graph.report.inputs.get("trust")
+    return {} if step is None else load_thresholds(store.folder(step))
 
 
 def _card(store: Store, graph: Graph) -> dict[str, Any]:

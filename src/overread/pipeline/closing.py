@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overread.pipeline.recipe import Recipe, resolved_recipe
+from overread.pipeline.recipe import Recipe
+from overread.pipeline.recipe_reach import caveats
 from overread.pipeline.stages import report, score
 from overread.pipeline.step import Step
 from overread.records import Rubric
@@ -31,12 +32,14 @@ def score_step(
     }
     if recipe.score_by != "unit":
         settings["by"] = recipe.score_by
+    if recipe.role_weights:
+        settings["role_weights"] = recipe.role_weights
     return Step(
         score.STAGE,
         recipe.name_in_store,
         settings,
         {**ground, **_predicted(predictors)},
-        spec=(recipe.scores, rubric, recipe.score_by),
+        spec=(recipe.scores, rubric, recipe.score_by, recipe.role_weights),
     )
 
 
@@ -55,9 +58,14 @@ def report_step(
     return Step(
         report.STAGE,
         recipe.name_in_store,
-        {"recipe": recipe.name, "final": recipe.final, "about": recipe.about.identity()},
+        {
+            "recipe": recipe.name,
+            "final": recipe.final,
+            "about": recipe.about.identity(),
+            **({"caveats": list(caveats(recipe))} if caveats(recipe) else {}),
+        },
         {**ground, **shown},
-        spec=(recipe, resolved_recipe(recipe), rubric),
+        spec=(recipe, rubric),
     )
 
 

@@ -11,15 +11,10 @@ from typing import Any
 from overread.pipeline.closing import report_step, score_step
 from overread.pipeline.ground import dataset_settings, ground_of
 from overread.pipeline.locator_steps import error_steps, locator_steps
-from overread.pipeline.predictor_steps import (
-    add_ensembles,
-    cut_steps,
-    fit_steps,
-    prediction_step,
-    table_step,
-)
+from overread.pipeline.predictor_steps import cut_steps, predictor_steps
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.step import Step
+from overread.pipeline.trust_steps import trust_steps
 from overread.records import Rubric
 
 __all__ = ["Graph", "build_graph", "dataset_settings"]
@@ -75,18 +70,16 @@ def build_graph(recipe: Recipe, files: Mapping[str, Any] | None) -> Graph:
     located = locator_steps(ground)
     errors = error_steps(ground, located)
     cuts = cut_steps(ground, located.found)
-    fits = {name: fit_steps(ground, name, cuts) for name in recipe.networks}
-    predictors = {name: prediction_step(ground, name, fits[name], cuts) for name in fits}
-    predictors |= {name: table_step(ground, name) for name in recipe.tables}
-    add_ensembles(ground, predictors)
-    scored = score_step(recipe, ground.rubric, ground.split, predictors)
+    made = predictor_steps(ground, cuts)
+    scored = score_step(recipe, ground.rubric, ground.split, made.predictors)
     shown = {
         "score": scored,
         **{f"points.{step.name}": step for step in errors},
         **{f"view.{name}": step for name, step in cuts.items() if name in _seen(recipe)},
-        **{f"predictor.{name}": step for name, step in predictors.items()},
+        **{f"predictor.{name}": step for name, step in made.predictors.items()},
+        **trust_steps(recipe, ground.rubric, ground.split, made.predictors),
         **_fitted("locate_fit", located.fits),
-        **_fitted("fit", fits),
+        **_fitted("fit", made.fits),
     }
     return Graph(
         recipe=recipe,
@@ -95,8 +88,8 @@ def build_graph(recipe: Recipe, files: Mapping[str, Any] | None) -> Graph:
         folds=ground.folds,
         locator_fits=located.fits,
         located=located.found,
-        fits=fits,
-        predictors=predictors,
+        fits=made.fits,
+        predictors=made.predictors,
         score=scored,
         report=report_step(recipe, ground.rubric, ground.split, shown),
         extra=tuple(errors),

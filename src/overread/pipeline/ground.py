@@ -1,9 +1,10 @@
 """What all steps of a recipe stand on: the studies, their pixels, the split. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from overread.learning import FoldSpec
 from overread.pipeline.recipe import DatasetChoice, Recipe, rubric_of
 from overread.pipeline.stages import decode, folds, forge, read
 from overread.pipeline.step import Step
@@ -21,6 +22,7 @@ class Ground:
         recipe, rubric: what the steps are made from.
         read, decode, folds: steps of the dataset.
         sources: {"forge": step} where studies are forged: it holds the files.
+        external: {name: step} that reads an external dataset.
     """
 
     recipe: Recipe
@@ -29,6 +31,18 @@ class Ground:
     decode: Step
     folds: Step
     sources: Mapping[str, Step]
+    external: Mapping[str, Step] = field(default_factory=dict)
+
+    def also(self, names: Iterable[str]) -> dict[str, Step]:
+        """What a step needs that also reads external datasets: their studies and pixels."""
+        wanted = {name: self.external[name] for name in names}
+        return {
+            **{f"also.{name}.read": step for name, step in wanted.items()},
+            **{
+                f"also.{name}.decode": Step(decode.STAGE, name, {}, {"read": step})
+                for name, step in wanted.items()
+            },
+        }
 
     @property
     def studies(self) -> dict[str, Step]:
@@ -45,14 +59,18 @@ class Ground:
         """What a step needs that asks who is held out where."""
         return {**self.studies, "folds": self.folds}
 
-    @property
-    def fold_numbers(self) -> range:
-        """The folds that networks are trained for."""
-        return range(self.recipe.folds.count or 0)
+    def folds_of(self, split: FoldSpec | None) -> Step:
+        """Return the step that splits subjects: the recipe's, or one of a learner's own."""
+        if split is None:
+            return self.folds
+        name = f"{self.folds.name}.{split.count}-{split.seed}"
+        spec = (split, self.rubric)
+        return Step(folds.STAGE, name, split.identity(), self.studies, spec=spec)
 
-    def seed(self, fold: int, generation: int = 0) -> int:
-        """Return a seed of its own for each training of the recipe."""
-        return self.recipe.seed * 1_000_000 + generation * 1_000 + fold
+    def seed(self, fold: int, generation: int = 0, *, own: int | None = None) -> int:
+        """Return a seed for each training: from the recipe's, or from a learner's own."""
+        seed = self.recipe.seed if own is None else own
+        return seed * 1_000_000 + generation * 1_000 + fold
 
 
 def ground_of(recipe: Recipe, files: Mapping[str, Any] | None) -> Ground:
@@ -60,16 +78,20 @@ def ground_of(recipe: Recipe, files: Mapping[str, Any] | None) -> Ground:
 
     Args:
         recipe: read and checked.
-        files: digest of the dataset's folder; None = the studies are forged.
+        files: digest of the data folder, which holds the dataset, or the photographs that it is
+            forged from; None = the studies are forged from nothing.
     """
     dataset, name = dataset_settings(recipe.dataset), recipe.dataset.use.rsplit(".", 1)[-1]
     rubric = rubric_of(recipe)
     sources: dict[str, Step] = {}
     settings: dict[str, Any] = {"dataset": dataset}
-    if files is not None:
+    wanted = recipe.dataset.forge
+    if files is not None and (wanted is None or not wanted.photos):
         settings["files"] = dict(files)
-    elif recipe.dataset.forge is not None:
-        forged = {"dataset": recipe.dataset.use, **recipe.dataset.forge.identity()}
+    elif wanted is not None:
+        forged = {"dataset": recipe.dataset.use, **wanted.identity()}
+        if files is not None:
+            forged["files"] = dict(files)
         sources["forge"] = Step(forge.STAGE, name, forged)
     if not recipe.views and not recipe.keypoints:
         settings["only"] = "labels"
@@ -82,7 +104,16 @@ def ground_of(recipe: Recipe, files: Mapping[str, Any] | None) -> Ground:
         {"read": reading, **sources},
         spec=(recipe.folds, rubric),
     )
-    return Ground(recipe, rubric, reading, decoded, split, sources)
+    external = {
+        other: Step(
+            read.STAGE,
+            other,
+            {**settings, "dataset": settings_on_shelf("datasets", named)},
+            sources,
+        )
+        for other, named in recipe.external.items()
+    }
+    return Ground(recipe, rubric, reading, decoded, split, sources, external)
 
 
 def dataset_settings(dataset: DatasetChoice) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The steps of locators: draw, train, locate, generation after generation. Pure.
 
-A locator of several generations: the networks of generation g + 1 also learn from the points that
-generation g found in studies without true points. Such a point of study s came from the network of
-s's fold, which never saw s. It did see the other folds, so through these points a later network of
-fold k has met, at second hand, what networks of other folds learnt from fold k.
+Networks of a later generation also learn from the points that the one before found in studies
+without true points. Such a point of study s came from the network of s's fold, which never saw s.
+It did see the other folds, so through these points a later network of fold k has met, at second
+hand, what networks of other folds learnt from fold k.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,20 @@ from typing import Any
 from overread.inference import LocatorSpec, order_locators
 from overread.pipeline.ground import Ground, settings_on_shelf
 from overread.pipeline.recipe import Recipe
+from overread.pipeline.recipe_reach import trained_folds
 from overread.pipeline.stages import draw, locate, locate_fit, points
 from overread.pipeline.step import Step
 
 __all__ = ["Located", "error_steps", "locator_steps", "trained"]
 
+# Whose networks look, and of which folds, is no matter of how they learn or find.
+ONLY_CHOOSING = frozenset({"taught_by", "also", "of", "split", "folds", "new", "seed"})
 # What a locator learns from does not change how it looks for points afterwards, and the reverse.
 ONLY_LEARNING = frozenset(
     {
         *("fit", "later", "augment", "heat", "truth", "trust"),
         *("generations", "model", "learn", "absent", "repeat"),
+        *ONLY_CHOOSING,
     }
 )
 ONLY_FINDING = frozenset({"decode", "chain", "flip", "take"})
@@ -34,7 +38,7 @@ class Located:
     """Locators, trained and applied.
 
     Attributes:
-        fits: {locator: {fold: step}} of the last generation.
+        fits: {locator: {fold: step}} of the last generation; none for locators of others.
         found: {locator: step} of the last generation.
     """
 
@@ -43,10 +47,13 @@ class Located:
 
 
 def locator_steps(ground: Ground) -> Located:
-    """Return the steps of all locators, each after the one that it looks around."""
+    """Return the steps of all locators, each after those that it needs."""
     located = Located()
     for name in order_locators(ground.recipe.keypoints):
-        located.fits[name], located.found[name] = _locator(ground, name, located.found)
+        if ground.recipe.keypoints[name].of:
+            located.fits[name], located.found[name] = {}, _joint(ground, name, located)
+        else:
+            located.fits[name], located.found[name] = _locator(ground, name, located.found)
     return located
 
 
@@ -67,48 +74,80 @@ def _truth(recipe: Recipe, name: str) -> str:
     return recipe.keypoints[name].truth or name
 
 
+def _around(spec: LocatorSpec, found: Mapping[str, Step]) -> dict[str, Step]:
+    return {"around": found[spec.around]} if spec.around else {}
+
+
 def _locator(
-    ground: Ground, name: str, located: Mapping[str, Step]
+    ground: Ground, name: str, others: Mapping[str, Step]
 ) -> tuple[Mapping[int, Step], Step]:
     spec = ground.recipe.keypoints[name]
-    around = {"around": located[spec.around]} if spec.around else {}
+    around = _around(spec, others)
     fits: dict[int, Step] = {}
-    found: Step | None = None
+    found = others[spec.taught_by] if spec.taught_by else None
     for generation in range(spec.generations):
         earlier = fits
         previous = {"previous": found} if found else {}
         drawn = Step(
             draw.STAGE,
             f"{name}.g{generation}",
-            _drawing(ground, name, generation),
-            {**ground.pixels, **around, **previous},
+            _drawing(ground, name, first=found is None),
+            {**ground.pixels, **around, **previous, **ground.also(spec.also)},
             spec=spec,
         )
         fits = {
             fold: _locator_fit(ground, name, (generation, fold), drawn, earlier.get(fold))
-            for fold in ground.fold_numbers
+            for fold in trained_folds(ground.recipe, spec)
         }
-        found = Step(
-            locate.STAGE,
+        found = _locate(
+            ground,
             f"{name}.g{generation}",
-            _without(spec.identity(), ONLY_LEARNING),
-            {
-                **ground.pixels,
-                **around,
-                "folds": ground.folds,
-                **{f"fold{fold}": step for fold, step in fits.items()},
-            },
-            spec=spec,
+            spec,
+            {**around, **_networks("", ground.folds_of(spec.split), fits)},
+            {"": spec},
         )
     if found is None:
         raise ValueError(f"locator {name} has no generation")
     return fits, found
 
 
-def _drawing(ground: Ground, name: str, generation: int) -> dict[str, Any]:
+def _joint(ground: Ground, name: str, located: Located) -> Step:
+    """Return the step in which the networks of several locators look together."""
+    spec, locators = ground.recipe.keypoints[name], ground.recipe.keypoints
+    inputs = _around(spec, located.found)
+    for part in spec.of:
+        folds = ground.folds_of(locators[part].split)
+        inputs |= _networks(f"{part}.", folds, located.fits[part])
+    return _locate(ground, name, spec, inputs, {f"{part}.": locators[part] for part in spec.of})
+
+
+def _networks(prefix: str, folds: Step, fits: Mapping[int, Step]) -> dict[str, Step]:
+    networks = {f"{prefix}fold{fold}": step for fold, step in fits.items()}
+    return {f"{prefix}folds": folds, **networks}
+
+
+def _locate(
+    ground: Ground,
+    name: str,
+    spec: LocatorSpec,
+    inputs: Mapping[str, Step],
+    parts: Mapping[str, LocatorSpec],
+) -> Step:
+    return Step(
+        locate.STAGE,
+        name,
+        _without(spec.identity(), ONLY_LEARNING),
+        {**ground.pixels, **inputs},
+        spec=(spec, parts),
+    )
+
+
+def _drawing(ground: Ground, name: str, *, first: bool) -> dict[str, Any]:
     spec = ground.recipe.keypoints[name]
-    settings = _without(spec.identity(), ONLY_FINDING | ONLY_TRAINING | {"generations"})
-    if generation == 0:
+    settings = _without(
+        spec.identity(), ONLY_FINDING | ONLY_TRAINING | ONLY_CHOOSING | {"generations"}
+    )
+    if first:
         settings.pop("trust")
     return {**settings, "truth": _truth(ground.recipe, name)}
 
@@ -120,7 +159,6 @@ def _locator_fit(
     spec: LocatorSpec = ground.recipe.keypoints[name]
     spec = spec.model_copy(update={"fit": spec.later}) if earlier and spec.later else spec
     learnt = {key: value for key, value in spec.identity().items() if key in ONLY_TRAINING}
-    last = generation == spec.generations - 1
     return Step(
         locate_fit.STAGE,
         f"{name}.g{generation}.fold{fold}",
@@ -128,21 +166,25 @@ def _locator_fit(
             **learnt,
             "model": settings_on_shelf("models", spec.model),
             "fold": fold,
-            "seed": ground.seed(fold, generation),
+            "seed": ground.seed(fold, generation, own=spec.seed),
         },
-        {**ground.split, "draw": drawn, **({"earlier": earlier} if earlier else {})},
+        {
+            **ground.studies,
+            "folds": ground.folds_of(spec.split),
+            "draw": drawn,
+            **({"earlier": earlier} if earlier else {}),
+        },
         spec=spec,
         totals={
-            **trained(fold, spec.fit.epochs),
+            **trained(spec.fit.epochs, first=fold == trained_folds(ground.recipe, spec)[0]),
             "locator_fold_trainings": 1,
-            "locator_checkpoints": int(last),
         },
     )
 
 
-def trained(fold: int, epochs: int) -> dict[str, int]:
-    """Return what one training adds to the plan's counts."""
-    return {"training_runs": int(fold == 0), "fold_trainings": 1, "fold_epochs": epochs}
+def trained(epochs: int, *, first: bool) -> dict[str, int]:
+    """Return what one training adds to the plan's counts; a run is counted with its first fold."""
+    return {"training_runs": int(first), "fold_trainings": 1, "fold_epochs": epochs}
 
 
 def _without(settings: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

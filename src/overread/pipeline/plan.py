@@ -7,6 +7,7 @@ from typing import Any, Literal
 from overread.pipeline.graph import Graph, build_graph, dataset_settings
 from overread.pipeline.keys import digest_folder
 from overread.pipeline.recipe import Recipe
+from overread.pipeline.recipe_reach import caveats, checkpoints
 from overread.pipeline.run import missing_steps
 from overread.pipeline.step import Step, in_order
 from overread.pipeline.store import Store
@@ -53,7 +54,7 @@ class Plan:
         """Return what the whole recipe takes, done or not.
 
         training_runs counts a locator's generation or a member once for all folds, fold_trainings
-        each fold; the checkpoints are those that grade new studies.
+        each fold; the checkpoints are those with which the final predictor grades new studies.
         """
         names = (
             "training_runs",
@@ -61,8 +62,6 @@ class Plan:
             "fold_epochs",
             "locator_fold_trainings",
             "member_fold_trainings",
-            "locator_checkpoints",
-            "member_checkpoints",
             "members",
             "ensembles",
         )
@@ -70,7 +69,19 @@ class Plan:
         for planned in self.steps:
             for name, count in planned.step.totals.items():
                 totals[name] = totals.get(name, 0) + count
-        return {**totals, "steps": len(self.steps)}
+        needed = checkpoints(self.graph.recipe, self.graph.recipe.final)
+        return {
+            **totals,
+            "locator_checkpoints": needed["locators"],
+            "member_checkpoints": needed["members"],
+            "steps": len(self.steps),
+        }
+
+    @property
+    def checkpoints(self) -> dict[str, dict[str, int]]:
+        """Return {ensemble: networks that it needs for a new study, by kind}."""
+        recipe = self.graph.recipe
+        return {name: checkpoints(recipe, name) for name in recipe.ensembles}
 
     def count(self, state: State) -> int:
         """Return how many steps are in this state."""
@@ -94,6 +105,8 @@ class Plan:
             "done": self.count("done"),
             "to_do": self.count("to do") + self.count("begun"),
             "totals": self.totals,
+            "checkpoints": self.checkpoints,
+            "caveats": list(caveats(self.graph.recipe)),
         }
 
 
@@ -113,7 +126,12 @@ def plan(recipe: Recipe, data: Path | None, store: Path) -> Plan:
 
 def graph_of(recipe: Recipe, data: Path | None, store: Path) -> Graph:
     """Return the steps of a recipe for a folder of data."""
-    if data is None and recipe.dataset.forge is None:
+    forged = recipe.dataset.forge
+    if data is None and forged is not None and forged.photos:
+        raise PlanError(
+            f"recipe {recipe.name} is forged from photographs: name their folder with --data"
+        )
+    if data is None and forged is None:
         raise PlanError(
             f"recipe {recipe.name} needs data: name its folder with --data "
             "(or let it forge phantoms: `dataset: {forge: {studies: 100}}`)"
@@ -126,14 +144,15 @@ def graph_of(recipe: Recipe, data: Path | None, store: Path) -> Graph:
 def graphs_in_store(recipe: Recipe, store: Store) -> list[Graph]:
     """Return the steps of a recipe for every folder of data that the store has read for it.
 
-    The data itself need not be there: its digest stands in the manifest of the `read` entry.
+    The data itself need not be there: its digest stands in the manifest of the `read` entry, or of
+    the `forge` entry where photographs were made into studies.
     """
     graphs = [build_graph(recipe, None)] if recipe.dataset.forge is not None else []
     wanted = dataset_settings(recipe.dataset)
     for entry in store.entries():
-        if entry.folder.parent.name == "read" and not entry.unreadable:
+        if entry.folder.parent.name in ("read", "forge") and not entry.unreadable:
             settings = entry.manifest.settings
-            if settings.get("dataset") == wanted and "files" in settings:
+            if settings.get("dataset") in (wanted, recipe.dataset.use) and "files" in settings:
                 graphs.append(build_graph(recipe, settings["files"]))
     return graphs
 

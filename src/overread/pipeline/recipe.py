@@ -11,15 +11,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError
 
 from overread.imaging import ViewSpec
-from overread.inference import LocatorSpec, MemberSpec, TableSpec
-from overread.learning import FoldSpec
+from overread.inference import EnsembleSpec, LocatorSpec, MemberSpec, TableSpec
+from overread.learning import FoldSpec, PseudoSpec
 from overread.pipeline import recipe_text
-from overread.pipeline.recipe_checks import check, joined_by, joiner, unknown_roles, unread_shelves
+from overread.pipeline.recipe_checks import check, unknown_kinds, unknown_roles, unread_shelves
 from overread.pipeline.recipe_errors import Fault, faults_of
 from overread.pipeline.recipe_text import Parsed, RecipeError, words
 from overread.pipeline.recipe_text import Path as Path_
+from overread.pipeline.trust_spec import TrustSpec
 from overread.records import Rubric
-from overread.shelf import Named, Spec, settings_of
+from overread.shelf import Named, Spec, nearest, settings_of
 
 __all__ = [
     "AboutSpec",
@@ -29,9 +30,14 @@ __all__ = [
     "RecipeError",
     "read_recipe",
     "recipe_schema",
+    "resolved_part",
     "resolved_recipe",
     "rubric_of",
 ]
+
+
+# The sections whose entries may name a kind.
+LAID = ("keypoints", "views", "members")
 
 
 class AboutSpec(Spec):
@@ -61,11 +67,18 @@ class ForgeSpec(Spec):
         studies: how many.
         seed: of the chance in them.
         style: "clean", or "hospital" with the dirt of a real archive.
+        photos: phantoms are made from the photographs in the data folder, where the dataset can.
     """
 
     studies: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
     style: Literal["clean", "hospital"] = "clean"
+    photos: bool = False
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later: at their default, old phantoms stay what they are."""
+        return frozenset({"photos"})
 
 
 class DatasetChoice(Named):
@@ -94,16 +107,22 @@ class Recipe(Spec):
         name: of the system.
         about: source, hardware, hours, expected score, command.
         dataset: which dataset; with `forge`, phantoms in its layout.
+        external: {name: dataset} in the same folder, of which locators also learn.
         folds: how subjects are split.
         keypoints: {locator: settings}.
         views: {view: how it is cut}.
-        defaults: laid under each member.
+        kinds: {name: settings} laid under the locators, views and members whose `kind` it is.
+        defaults: laid under each member, and under its kind.
         members: {member: settings}: networks, or tables that other networks made.
+        pseudo: {set of pseudo-labels: who fills which cells}.
         ensembles: {ensemble: how predictors are joined}.
         final: the predictor that counts.
         scores: how predictors are measured.
         score_by: "unit", or "subject": what is said of one subject at one site is averaged before
             it is measured, so that a disc which is shown by several images counts once.
+        role_weights: {role: how much the answers of its studies count in that average}; others
+            count 1. With 0 they are heard only where nothing else is said of the site.
+        trust: what is found out about the final predictor: sets of grades, decisions, members.
         seed: of all training.
         max_broken: share of broken studies above which a run is refused; changes no result.
     """
@@ -112,15 +131,20 @@ class Recipe(Spec):
     name: str = Field(min_length=1)
     about: AboutSpec
     dataset: DatasetChoice
+    external: dict[str, Named] = Field(default_factory=dict)
     folds: FoldSpec = FoldSpec()
+    kinds: dict[str, dict[str, Any]] = Field(default_factory=dict)
     keypoints: dict[str, LocatorSpec] = Field(default_factory=dict)
     views: dict[str, ViewSpec] = Field(default_factory=dict)
     defaults: dict[str, Any] = Field(default_factory=dict)
     members: dict[str, Member]
-    ensembles: dict[str, Named] = Field(default_factory=dict)
+    pseudo: dict[str, PseudoSpec] = Field(default_factory=dict)
+    ensembles: dict[str, EnsembleSpec] = Field(default_factory=dict)
     final: str
     scores: tuple[Named, ...] = Field(min_length=1)
     score_by: Literal["unit", "subject"] = "unit"
+    role_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    trust: TrustSpec | None = None
     seed: int = Field(default=0, ge=0)
     max_broken: float = Field(default=0.1, ge=0, le=1)
 
@@ -155,7 +179,7 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(parsed.value, dict):
         raise RecipeError([f"{path}:1: expected keys such as `recipe: 1` and `name: ...`"])
     merged = with_defaults(parsed.value)
-    unknown = list(unknown_roles(merged))
+    unknown = [*unknown_kinds(merged), *unknown_roles(merged)]
     try:
         recipe = Recipe.model_validate(merged)
     except ValidationError as error:
@@ -181,29 +205,49 @@ def _refusal(parsed: Parsed, faults: list[Fault]) -> RecipeError:
 
 
 def _as_written(parsed: Parsed, path: Path_) -> Path_:
-    """Return where a member's setting stands: with the member, or in the defaults."""
-    inherited: Path_ = ("defaults", *path[2:])
-    if path[:1] != ("members",) or path in parsed.lines:
+    """Return where a setting stands: with its owner, in its kind, or in the defaults."""
+    if path[:1] not in {(section,) for section in LAID} or path in parsed.lines:
         return path
+    section, name = path[0], path[1] if len(path) > 1 else ""
+    own = parsed.value[section].get(name)
+    kind = own.get("kind") if isinstance(own, dict) else None
+    inherited: list[Path_] = [("kinds", str(kind), *path[2:])] if kind is not None else []
+    inherited += [("defaults", *path[2:])] if section == "members" else []
     around = path[:-1]
-    from_defaults = around not in parsed.lines and inherited[:-1] in parsed.lines
-    return inherited if inherited in parsed.lines or from_defaults else path
+    for place in inherited:
+        if place in parsed.lines or (around not in parsed.lines and place[:-1] in parsed.lines):
+            return place
+    return path
 
 
 def with_defaults(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe with its `defaults` laid under each member.
+    """Return the recipe with its `defaults` laid under each member, and its `kinds` where named.
 
-    Settings are merged key by key; where a member names another `use`, its settings stand alone, as
+    Settings are merged key by key; where one names another `use`, its settings stand alone, as
     those of a table do.
     """
-    defaults, members = value.get("defaults"), value.get("members")
-    if not isinstance(defaults, dict) or not isinstance(members, dict):
-        return dict(value)
-    merged = {
-        name: _laid_under(defaults, member) if _is_network(member) else member
-        for name, member in members.items()
-    }
-    return {**value, "members": merged}
+    merged = dict(value)
+    kinds, defaults = value.get("kinds"), value.get("defaults")
+    kinds = kinds if isinstance(kinds, dict) else {}
+    for section in LAID:
+        table = value.get(section)
+        if isinstance(table, dict):
+            under = defaults if section == "members" and isinstance(defaults, dict) else {}
+            merged[section] = {
+                name: _with_kind(under, kinds, own) if _is_network(own) else own
+                for name, own in table.items()
+            }
+    return merged
+
+
+def _with_kind(
+    defaults: Mapping[str, Any], kinds: Mapping[str, Any], own: Mapping[str, Any]
+) -> dict[str, Any]:
+    kind = kinds.get(str(own["kind"])) if "kind" in own else {}
+    if not isinstance(kind, dict):
+        return _laid_under(defaults, own)  # its fault is told: no such kind
+    bare = {key: item for key, item in own.items() if key != "kind"}
+    return _laid_under(_laid_under(defaults, kind), bare)
 
 
 def _is_network(member: Any) -> bool:
@@ -236,12 +280,36 @@ def recipe_schema() -> dict[str, Any]:
     schema = Recipe.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Overread recipe"
+    for name in ("LocatorSpec", "ViewSpec", "MemberSpec"):
+        kind = {"type": "string", "description": "name of the `kinds` that lies under this"}
+        schema["$defs"][name]["properties"]["kind"] = kind
     return schema
 
 
 def resolved_recipe(recipe: Recipe) -> str:
     """Return a recipe as YAML with all its settings, defaults included, in the order of things."""
-    content = recipe.model_dump(mode="json", exclude={"defaults"})
+    return recipe_text.write(_content(recipe))
+
+
+def resolved_part(recipe: Recipe, name: str) -> str:
+    """Return what a recipe says under one name, with all its settings, as YAML.
+
+    Raises:
+        RecipeError: if nothing is called so; names the nearest.
+    """
+    content = _content(recipe)
+    sections = ("external", "keypoints", "views", "members", "pseudo", "ensembles")
+    found = {one: {name: content[one][name]} for one in sections if name in content.get(one, {})}
+    if not found:
+        known = [other for one in sections for other in content.get(one, {})]
+        raise RecipeError([f'recipe {recipe.name} has no "{name}"; {nearest(name, known)}'])
+    return recipe_text.write(found)
+
+
+def _content(recipe: Recipe) -> dict[str, Any]:
+    content: dict[str, Any] = recipe.model_dump(
+        mode="json", exclude={"defaults", "kinds", *([] if recipe.external else ["external"])}
+    )
     content["dataset"] = {**_resolved("datasets", _bare(recipe.dataset))}
     if recipe.dataset.forge is not None:
         content["dataset"]["forge"] = recipe.dataset.forge.model_dump(mode="json")
@@ -251,13 +319,19 @@ def resolved_recipe(recipe: Recipe) -> str:
     }
     for kind, specs in learners.items():
         for name, spec in specs.items():
-            content[kind][name]["model"] = _resolved("models", spec.model)
+            if isinstance(spec, MemberSpec) or not spec.of:
+                content[kind][name]["model"] = _resolved("models", spec.model)
+    external = {name: _resolved("datasets", named) for name, named in recipe.external.items()}
+    content |= {"external": external} if external else {}
     content["ensembles"] = {
-        name: {**_resolved("ensembling", joiner(named)), "of": list(joined_by(named))}
+        name: {
+            **_resolved("ensembling", named.joiner),
+            **named.own(),
+        }
         for name, named in recipe.ensembles.items()
     }
     content["scores"] = [_resolved("scoring", named) for named in recipe.scores]
-    return recipe_text.write(content)
+    return content
 
 
 def _resolved(room: str, named: Named | Mapping[str, Any]) -> dict[str, Any]:

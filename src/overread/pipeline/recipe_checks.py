@@ -13,15 +13,30 @@ from overread.imaging import ROLE_PLANE
 from overread.inference import asked_targets
 from overread.pipeline.recipe_errors import Fault, faults_of
 from overread.pipeline.recipe_models import model_faults
+from overread.pipeline.recipe_pseudo import fold_faults, pseudo_faults
 from overread.pipeline.recipe_text import Path
+from overread.pipeline.recipe_trust import trust_faults
 from overread.records import RecordError, Rubric
-from overread.shelf import Named, NotOnShelfError, nearest, settings_of, take
+from overread.shelf import NotOnShelfError, nearest, settings_of, take
 
 if TYPE_CHECKING:
+    from overread.inference import LocatorSpec
     from overread.pipeline.recipe import Recipe
 
-__all__ = ["check", "joined_by", "joiner", "unknown_roles", "unread_shelves"]
+__all__ = ["check", "unknown_kinds", "unknown_roles", "unread_shelves"]
 
+# What a locator and the parts of which it is made have in common: the images that they look at.
+LOOKS = (
+    "series",
+    "points",
+    "around",
+    "pixels",
+    "size_mm",
+    "percentiles",
+    "aspect",
+    "shading",
+    "centred",
+)
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
@@ -33,7 +48,8 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
         rubric_of: returns the rubric; called only when the dataset's settings are valid.
     """
     yield from _names(recipe)
-    yield from _folds(recipe)
+    yield from fold_faults(recipe)
+    yield from pseudo_faults(recipe)
     shelf = list(_shelves(recipe))
     yield from shelf
     if not any("model" in path for path, _ in shelf):
@@ -46,10 +62,11 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
         rubric = rubric_of()
         yield from _targets(recipe, rubric)
         yield from _sites(recipe, rubric)
+        yield from trust_faults(recipe, rubric)
 
 
 def _names(recipe: "Recipe") -> Iterator[Fault]:
-    for kind in ("keypoints", "views", "members", "ensembles"):
+    for kind in ("external", "keypoints", "views", "members", "pseudo", "ensembles"):
         for name in getattr(recipe, kind):
             if not PLAIN_NAME.fullmatch(name):
                 yield (kind, name), "names hold letters, digits, _ and - only; rename it"
@@ -57,11 +74,6 @@ def _names(recipe: "Recipe") -> Iterator[Fault]:
         yield ("ensembles", name), "is also the name of a member; predictors share one name space"
     if not recipe.members:
         yield ("members",), "is empty; a recipe needs one member at least"
-
-
-def _folds(recipe: "Recipe") -> Iterator[Fault]:
-    if recipe.folds.count is None and (recipe.networks or recipe.keypoints):
-        yield ("folds", "count"), "is missing; networks are trained by fold, so it must be known"
 
 
 def _shelves(recipe: "Recipe") -> Iterator[Fault]:
@@ -73,7 +85,7 @@ def unread_shelves(value: Mapping[str, Any]) -> Iterator[Fault]:
     """Check each `use` of a recipe that is not valid as a whole, so that all faults are told."""
     known = {
         kind: {name: spec for name, spec in _table(value, kind).items() if isinstance(spec, dict)}
-        for kind in ("keypoints", "members", "ensembles")
+        for kind in ("external", "keypoints", "members", "ensembles")
     }
     yield from _chosen({"dataset": value.get("dataset"), "scores": value.get("scores"), **known})
 
@@ -86,10 +98,13 @@ def _table(value: Mapping[str, Any], kind: str) -> dict[str, Any]:
 def _chosen(value: Mapping[str, Any]) -> Iterator[Fault]:
     scores = value["scores"]
     places: list[tuple[Path, str, Any]] = [(("dataset",), "datasets", value["dataset"])]
+    external = value.get("external") or {}
+    places += [(("external", name), "datasets", named) for name, named in external.items()]
     places += [
         ((kind, name, "model"), "models", spec.get("model"))
         for kind in ("keypoints", "members")
         for name, spec in value[kind].items()
+        if not spec.get("of")
     ]
     places += [(("ensembles", n), "ensembling", spec) for n, spec in value["ensembles"].items()]
     places += [
@@ -98,8 +113,10 @@ def _chosen(value: Mapping[str, Any]) -> Iterator[Fault]:
     ]
     for path, room, named in places:
         if isinstance(named, dict) and isinstance(named.get("use"), str):
-            apart = {"datasets": "forge", "ensembling": "of"}.get(room)
-            bare = {key: item for key, item in named.items() if key != apart}
+            apart = {"datasets": ("forge",), "ensembling": ("of", "targets", "temperature")}.get(
+                room, ()
+            )
+            bare = {key: item for key, item in named.items() if key not in apart}
             yield from _shelf(path, f"overread.{room}", bare)
 
 
@@ -113,12 +130,33 @@ def _shelf(path: Path, room: str, named: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _locators(recipe: "Recipe") -> Iterator[Fault]:
-    around = {name: spec.around for name, spec in recipe.keypoints.items()}
-    for name, spec in recipe.keypoints.items():
-        yield from _known(("keypoints", name, "around"), "locator", spec.around, around)
-    needs = {name: [other] if other in around else [] for name, other in around.items()}
+    known = recipe.keypoints
+    for name, spec in known.items():
+        for key in ("around", "taught_by"):
+            yield from _known(("keypoints", name, key), "locator", getattr(spec, key), known)
+        for index, other in enumerate(spec.of):
+            path = ("keypoints", name, "of", index)
+            yield from _known(path, "locator", other, known)
+            if other in known:
+                yield from ((path, words) for words in _unlike(spec, other, known[other]))
+        for index, dataset in enumerate(spec.also):
+            path = ("keypoints", name, "also", index)
+            yield from _known(path, "external dataset", dataset, recipe.external)
+    needs = {name: [o for o in spec.needs if o in known] for name, spec in known.items()}
     for cycle in _cycles(needs):
         yield ("keypoints", cycle[0], "around"), f"locators wait for each other: {_arrows(cycle)}"
+
+
+def _unlike(spec: "LocatorSpec", name: str, part: "LocatorSpec") -> Iterator[str]:
+    """Yield how a part looks at other images than the locator that it is a part of."""
+    for key in LOOKS:
+        if getattr(spec, key) != getattr(part, key):
+            found, expected = getattr(part, key), getattr(spec, key)
+            yield f"{name} has {key}: {found}, expected {expected}: parts look at the same images"
+    if part.neighbours > spec.neighbours:
+        yield f"{name} looks at {part.neighbours} neighbours; set neighbours to as many"
+    if part.of or part.counted is not None:
+        yield f"{name} has no network of its own that finds points; name locators that have"
 
 
 def _views(recipe: "Recipe") -> Iterator[Fault]:
@@ -136,7 +174,7 @@ def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
     predictors = {*recipe.members, *recipe.ensembles}
     needs: dict[str, list[str]] = {}
     for name, named in recipe.ensembles.items():
-        needs[name] = list(joined_by(named))
+        needs[name] = list(named.of)
         if not needs[name]:
             yield ("ensembles", name, "of"), "is missing; list the predictors that are joined"
         for index, predictor in enumerate(needs[name]):
@@ -149,22 +187,22 @@ def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
     yield from _known(("final",), "member or ensemble", recipe.final, predictors)
 
 
-def joined_by(named: Named) -> tuple[str, ...]:
-    """Return the names of the predictors that an ensemble joins."""
-    of = named.settings.get("of", ())
-    return tuple(str(name) for name in of) if isinstance(of, list | tuple) else ()
-
-
-def joiner(named: Named) -> Named:
-    """Return an ensemble's settings without the names of those that it joins."""
-    own = {key: value for key, value in named.settings.items() if key != "of"}
-    return Named.model_validate({"use": named.use, **own})
-
-
 def _targets(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
+    asking: list[tuple[Path, tuple[str, ...] | None]] = [
+        *((("members", name), one.targets) for name, one in recipe.networks.items()),
+        *((("ensembles", name), one.targets) for name, one in recipe.ensembles.items()),
+        *(
+            (("pseudo", name, "sources", number), source.targets)
+            for name, one in recipe.pseudo.items()
+            for number, source in enumerate(one.sources)
+        ),
+    ]
+    for path, targets in asking:
+        for index, target in enumerate(targets or ()):
+            yield from _known((*path, "targets", index), "target", target, rubric.names)
     for name, member in recipe.networks.items():
-        for index, target in enumerate(member.targets or ()):
-            yield from _known(("members", name, "targets", index), "target", target, rubric.names)
+        for index, target in enumerate(member.balance):
+            yield from _known(("members", name, "balance", index), "target", target, rubric.names)
         try:
             asked_targets(rubric, member)
         except RecordError as error:
@@ -199,6 +237,15 @@ def _found_for_views(recipe: "Recipe") -> dict[str, None]:
             found[name] = None
             name = recipe.keypoints[name].around
     return found
+
+
+def unknown_kinds(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield each kind that there is not, of what was left with one."""
+    for section in ("keypoints", "views", "members"):
+        for name, spec in _table(value, section).items():
+            if isinstance(spec, dict) and "kind" in spec:
+                path = (section, name, "kind")
+                yield from _known(path, "kind", str(spec["kind"]), _table(value, "kinds"))
 
 
 def unknown_roles(value: Mapping[str, Any]) -> Iterator[Fault]:

@@ -34,7 +34,8 @@ NOWHERE = "file:/nowhere/names-only"
 def model_faults(recipe: "Recipe") -> Iterator[Fault]:
     """Yield the faults of each `model` whose settings are valid by themselves."""
     for name, locator in recipe.keypoints.items():
-        yield from _of_model("keypoints", ("keypoints", name, "model"), locator.model)
+        if not locator.of:
+            yield from _of_model("keypoints", ("keypoints", name, "model"), locator.model)
     for name, member in recipe.networks.items():
         yield from _of_model("members", ("members", name, "model"), member.model)
 

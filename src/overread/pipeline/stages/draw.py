@@ -1,7 +1,7 @@
 """The inputs of a locator with their true points, drawn once for all folds.
 
 From the second generation on, studies without true points take part with the points that the
-round before found out of fold, where they are plausible.
+round before found out of fold, where they are plausible; and those of external datasets.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,10 +13,11 @@ import numpy as np
 from overread.datasets import Dataset
 from overread.imaging import StudyPixels
 from overread.inference import LocatorExamples, LocatorSpec, locator_examples, trusted_points
+from overread.pipeline.dataset_files import load_dataset
 from overread.pipeline.parts import without
 from overread.pipeline.stages.decode import load_pixels
 from overread.pipeline.stages.locate import load_located
-from overread.pipeline.stages.read import studies_of
+from overread.pipeline.stages.read import dataset_root, studies_of
 from overread.pipeline.step import Stage, Task
 from overread.records import Keypoints
 
@@ -44,6 +45,12 @@ def _taught(
         found = around.get(study.id)
         keypoints = {spec.around: found} if spec.around and found else {}
         yield load_pixels(task.inputs["decode"], study), keypoints, truth[study.id]
+    for name in spec.also:
+        other = load_dataset(task.inputs[f"also.{name}.read"], dataset_root(task))
+        points = other.keypoints.get(task.step.settings["truth"], {})
+        for study in other.studies:
+            if study.id in points:
+                yield load_pixels(task.inputs[f"also.{name}.decode"], study), {}, points[study.id]
 
 
 def _truth(task: Task, spec: LocatorSpec, dataset: Dataset) -> Mapping[str, Keypoints]:

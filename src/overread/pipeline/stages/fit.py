@@ -7,7 +7,7 @@ from overread.inference import MemberExamples, load_cuts, member_examples, membe
 from overread.learning import fit, grading_loss
 from overread.pipeline.parts import part_folder, without
 from overread.pipeline.stages.folds import fold_of_studies
-from overread.pipeline.stages.read import studies_of
+from overread.pipeline.stages.read import labels_to_learn, studies_of
 from overread.pipeline.step import Stage, Task
 from overread.records import Labels, Study
 
@@ -15,20 +15,23 @@ __all__ = ["STAGE", "examples_of", "studies_in"]
 
 
 def make(task: Task) -> None:
-    """Train, or go on training; the fold itself is for the curve in the log."""
+    """Train, or go on training; the fold itself, with true labels, is for the curve in the log."""
     member, views, rubric = task.step.spec
     fold, seed = task.step.settings["fold"], task.step.settings["seed"]
     dataset = studies_of(task)
     folds = fold_of_studies(task.inputs["folds"], dataset)
     outside = {of for of in folds.values() if of not in (fold, None)}
+    learnt = studies_in(task, dataset, folds, outside)
+    examples = examples_of(task, learnt, labels_to_learn(task))
     fit(
         member_network(member, views, rubric, seed=seed),
-        examples_of(task, studies_in(task, dataset, folds, outside), dataset.labels),
+        examples,
         member.fit,
         loss=grading_loss(member.loss, rubric),
         seed=seed,
         folder=task.folder,
         validation=examples_of(task, studies_in(task, dataset, folds, {fold}), dataset.labels),
+        shares=examples.shares(),
         on_progress=task.context.on_progress,
     )
 

@@ -6,6 +6,7 @@ import polars as pl
 import safetensors.numpy
 
 from overread.ensembling import fit_joiner, join, join_new, lay_out
+from overread.inference import EnsembleSpec
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import load_predictions, save_predictions
 from overread.pipeline.stages.read import studies_of
@@ -19,9 +20,11 @@ LEARNT = "joiner.safetensors"
 
 def make(task: Task) -> None:
     """Join as the ensemble says, and keep what it learns from all units for new studies."""
-    named, rubric = task.step.spec
+    spec: EnsembleSpec
+    spec, rubric = task.step.spec
+    named = spec.joiner
     name, labels = task.step.settings["predictor"], studies_of(task).labels
-    tables = [load_predictions(task.inputs[f"predictor.{one}"]) for one in task.step.settings["of"]]
+    tables = spec.prepared([load_predictions(task.inputs[f"predictor.{one}"]) for one in spec.of])
     oof, new = _of_role(tables, "oof"), _of_role(tables, "new")
     learnt = fit_joiner(named, lay_out(oof, rubric), labels)
     joined = [join(named, oof, labels, load_folds(task.inputs["folds"]), rubric, name=name)]

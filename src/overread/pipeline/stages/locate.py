@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 from torch import nn
 
-from overread.inference import LocatorSpec, locate, locator_network
+from overread.datasets import Dataset
+from overread.inference import LocatorSpec, locate, locator_network, look_together
 from overread.pipeline.dataset_files import load_points, points_frame
 from overread.pipeline.networks import load_network
 from overread.pipeline.parts import map_parts, part_folder, without
@@ -22,41 +23,62 @@ POINTS = "points.parquet"
 
 
 def make(task: Task) -> Outcome:
-    """Locate study by study; a study without a fold is located by the networks of all folds."""
-    spec: LocatorSpec = task.step.spec
+    """Locate study by study.
+
+    Of each locator that takes part, a study is looked at by the network of the study's fold, or by
+    those of all folds where it has no fold, or its fold no network.
+    """
+    spec: LocatorSpec
+    parts: Mapping[str, LocatorSpec]
+    spec, parts = task.step.spec
     dataset = studies_of(task)
-    folds = fold_of_studies(task.inputs["folds"], dataset)
     around = load_located(task.inputs["around"]) if "around" in task.inputs else {}
-    networks = _networks(task, spec)
+    teams = [_Team(task, dataset, prefix, spec, part) for prefix, part in parts.items()]
 
     def work(study: Study, folder: Path) -> None:
-        fold = folds[study.id]
         found = around.get(study.id)
+        folds = {team.fold(study) for team in teams}
         points = locate(
-            list(networks.values()) if fold is None else [networks[fold]],
+            [network for team in teams for network in team.networks_for(study)],
             spec,
             load_pixels(task.inputs["decode"], study),
             {spec.around: found} if spec.around and found else {},
-            fold=fold,
+            fold=folds.pop() if len(folds) == 1 else None,
         )
         points_frame({study.id: points}).write_parquet(folder / POINTS)
 
     studies = without(dataset.studies, task.broken)
     outcome = map_parts(task, studies, work)
-    parts = [
+    found = [
         pl.read_parquet(part_folder(task.folder, study.id) / POINTS)
         for study in without(studies, outcome.broken)
     ]
-    pl.concat([points_frame({}), *parts]).write_parquet(task.folder / POINTS)
+    pl.concat([points_frame({}), *found]).write_parquet(task.folder / POINTS)
     return outcome
 
 
-def _networks(task: Task, spec: LocatorSpec) -> dict[int, nn.Module]:
-    return {
-        int(role.removeprefix("fold")): load_network(locator_network(spec, seed=0), entry)
-        for role, entry in task.inputs.items()
-        if role.startswith("fold") and role != "folds"
-    }
+class _Team:
+    """The networks of one locator, one a fold."""
+
+    def __init__(
+        self, task: Task, dataset: Dataset, prefix: str, spec: LocatorSpec, part: LocatorSpec
+    ) -> None:
+        self.folds = fold_of_studies(task.inputs[f"{prefix}folds"], dataset)
+        self.networks: dict[int, nn.Module] = {
+            int(number): look_together(
+                spec, part, load_network(locator_network(part, seed=0), entry)
+            )
+            for role, entry in task.inputs.items()
+            if (number := role.removeprefix(f"{prefix}fold")).isdecimal()
+        }
+
+    def fold(self, study: Study) -> int | None:
+        fold = self.folds[study.id]
+        return fold if fold in self.networks else None
+
+    def networks_for(self, study: Study) -> list[nn.Module]:
+        fold = self.fold(study)
+        return list(self.networks.values()) if fold is None else [self.networks[fold]]
 
 
 def load_located(entry: Path) -> Mapping[str, Keypoints]:

@@ -25,7 +25,7 @@ def make(task: Task) -> None:
         network = load_network(network, task.inputs["earlier"]).requires_grad_(True)
     fit(
         network,
-        of_studies(examples, set(folds) - inside),
+        of_studies(examples, set(examples.studies) - inside),
         spec.fit,
         loss=partial(locator_loss, spec),
         seed=seed,

@@ -18,13 +18,16 @@ from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Stage, Task
 from overread.records import Predictions, Study
 
-__all__ = ["STAGE", "load_predictions", "save_predictions"]
+__all__ = ["STAGE", "load_predictions", "save_predictions", "units_of"]
 
 PREDICTIONS = "predictions.parquet"
 
 
 def make(task: Task) -> None:
-    """Predict fold by fold; studies without a fold by the networks of all folds ("new")."""
+    """Predict fold by fold; studies without a fold by the networks for new studies ("new").
+
+    A fold without a network gets no answer.
+    """
     member, views, rubric = task.step.spec
     dataset = studies_of(task)
     of_study = fold_of_studies(task.inputs["folds"], dataset)
@@ -35,6 +38,7 @@ def make(task: Task) -> None:
         for role, entry in task.inputs.items()
         if role.startswith("fold") and role != "folds"
     }
+    asked = set(task.step.settings.get("new", networks))
     tables = []
     for fold in (*networks, None):
         studies = studies_in(task, dataset, of_study, {fold})
@@ -42,14 +46,14 @@ def make(task: Task) -> None:
             continue
         examples = examples_of(task, studies, None)
         probabilities = predict_member(
-            list(networks.values()) if fold is None else [networks[fold]],
+            [networks[k] for k in networks if k in asked] if fold is None else [networks[fold]],
             examples,
             on_progress=task.context.on_progress,
         )
         tables.append(
             member_predictions(
                 probabilities,
-                _units(examples, studies),
+                units_of(examples, studies),
                 predictor=task.step.settings["predictor"],
                 role="new" if fold is None else "oof",
                 fold=fold,
@@ -58,7 +62,8 @@ def make(task: Task) -> None:
     save_predictions(task.folder, Predictions.concat(tables))
 
 
-def _units(examples: MemberExamples, studies: Sequence[Study]) -> pl.DataFrame:
+def units_of(examples: MemberExamples, studies: Sequence[Study]) -> pl.DataFrame:
+    """Return the table of units: unit, study, subject, site, in the order of the examples."""
     cuts = examples.cuts[examples.member.views[0]]
     rows = [
         (

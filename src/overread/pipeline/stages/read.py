@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from overread.datasets import Dataset
 from overread.pipeline.dataset_files import load_dataset, save_dataset
 from overread.pipeline.stages import forge
 from overread.pipeline.step import Outcome, Stage, Task
+from overread.records import Labels
 from overread.shelf import settings_of
 
-__all__ = ["STAGE", "dataset_root", "file_below", "studies_of"]
+__all__ = ["LABELS", "STAGE", "dataset_root", "file_below", "labels_to_learn", "studies_of"]
+
+LABELS = "labels.parquet"
 
 
 def make(task: Task) -> Outcome:
@@ -66,6 +71,13 @@ def file_below(root: Path, name: str) -> Path:
 def studies_of(task: Task) -> Dataset:
     """Return the dataset of a step that has a `read` step among its inputs."""
     return load_dataset(task.inputs["read"], dataset_root(task))
+
+
+def labels_to_learn(task: Task) -> Labels:
+    """Return what a step learns from: the filled labels among its inputs, or the truth."""
+    if "labels" in task.inputs:
+        return Labels(pl.read_parquet(task.inputs["labels"] / LABELS))
+    return studies_of(task).labels
 
 
 STAGE = Stage("read", 2, make)

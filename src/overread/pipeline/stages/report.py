@@ -17,7 +17,9 @@ from overread.inference import load_cuts
 from overread.learning import read_log
 from overread.pipeline.dataset_files import load_dataset
 from overread.pipeline.parts import part_folder
+from overread.pipeline.recipe import resolved_recipe
 from overread.pipeline.stages.score import load_scores, out_of_fold
+from overread.pipeline.stages.trust import load_trust
 from overread.pipeline.step import Stage, Step, Task, in_order
 from overread.pipeline.store import Entry, now
 from overread.records import Labels
@@ -31,7 +33,7 @@ LOG = "log.jsonl"
 
 def make(task: Task) -> None:
     """Write page.html and summary.json."""
-    recipe, resolved, rubric = task.step.spec
+    recipe, rubric = task.step.spec
     dataset = load_dataset(task.inputs["read"], Path())
     scores, predictions = load_scores(task.inputs["score"]), out_of_fold(task)
     cases = worst_cases(rubric, dataset.labels, predictions, recipe.final)
@@ -43,20 +45,25 @@ def make(task: Task) -> None:
         scores=scores,
         labels=dataset.labels,
         predictions=predictions,
-        about={name: str(text) for name, text in recipe.about.model_dump().items()},
-        recipe=resolved,
+        about={
+            **{name: str(text) for name, text in recipe.about.model_dump().items()},
+            "caveats": " ".join(task.step.settings.get("caveats", ())),
+        },
+        recipe=resolved_recipe(recipe),
         facts=_facts(task, dataset),
         curves=tuple(_curves(task)),
         points=_points(task),
         findings=dataset.findings,
         timings=_timings(task),
         cases=tuple(_pictured(task, dataset.labels, case) for case in cases),
+        trust=load_trust(task.inputs["trust"]) if "trust" in task.inputs else None,
         notice="The studies are phantoms; the scores say nothing of patients." if forged else "",
     )
     (task.folder / PAGE).write_text(run_page(report), encoding="utf-8")
     summary = {
         "recipe": recipe.name,
         "final": recipe.final,
+        "caveats": task.step.settings.get("caveats", []),
         "scores": scores.frame.to_dicts(),
         "points": {
             role.removeprefix("points."): json.loads((entry / "summary.json").read_text())

@@ -1,0 +1,90 @@
+"""Pseudo-labels: what networks say where nobody has graded.
+
+Only cells without a grade are filled. Where the answers come from is not known here; whether a
+network may learn from them is a matter of folds, see `PseudoSpec.honest`.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from overread.records import Labels, Predictions, RecordError
+from overread.shelf import Spec
+
+__all__ = ["PseudoSource", "PseudoSpec", "fill_labels"]
+
+
+class PseudoSource(Spec):
+    """Members whose mean fills cells.
+
+    Attributes:
+        of: their names.
+        targets: that they fill; None = all that they answer.
+    """
+
+    of: tuple[str, ...] = Field(min_length=1)
+    targets: tuple[str, ...] | None = None
+
+
+class PseudoSpec(Spec):
+    """A set of pseudo-labels.
+
+    Attributes:
+        sources: who fills which targets; a cell is the mean over all that answer it.
+        teachers: "same_fold": what trains the network of fold k comes from the teachers' networks
+            of fold k, none of which has seen a subject of fold k. "out_of_fold", as published: each
+            subject's labels come from the fold that holds it out, whose networks have learnt from
+            the labels of fold k; through them the network of fold k learns of its own test.
+    """
+
+    sources: tuple[PseudoSource, ...] = Field(min_length=1)
+    teachers: Literal["same_fold", "out_of_fold"] = "same_fold"
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All teachers, each once."""
+        return tuple(dict.fromkeys(name for source in self.sources for name in source.of))
+
+
+def fill_labels(labels: Labels, tables: Sequence[Predictions]) -> Labels:
+    """Fill cells without a grade with the mean of what the tables say of them, as soft labels.
+
+    Args:
+        labels: the truth; rows without probabilities are cells to fill.
+        tables: of one predictor each, limited to the targets that it fills.
+
+    Returns:
+        All rows of the labels, with origin "pseudo" where they were filled.
+
+    Raises:
+        RecordError: if a cell of a study that is answered otherwise has no answer.
+    """
+    said = pl.concat([table.frame for table in tables])
+    joined = (
+        said.with_columns(part=pl.int_ranges(pl.col("probabilities").list.len()))
+        .explode("probabilities", "part")
+        .group_by("unit", "target", "part")
+        .agg(pl.col("probabilities").mean())
+        .sort("part")
+        .group_by("unit", "target", maintain_order=True)
+        .agg(pl.col("probabilities"))
+    )
+    frame = labels.frame.join(joined, on=("unit", "target"), how="left", suffix="_said")
+    empty = pl.col("probabilities").is_null()
+    wanted = empty & pl.col("study").is_in(said["study"].unique().implode())
+    lost = frame.filter(wanted & pl.col("probabilities_said").is_null())
+    if len(lost):
+        unit, target = lost.select("unit", "target").row(0)
+        raise RecordError(
+            f"{len(lost)} cells without a grade have no answer to fill them, such as {target} of "
+            f"{unit}; expected a teacher for each target"
+        )
+    filled = empty & pl.col("probabilities_said").is_not_null()
+    return Labels(
+        frame.with_columns(
+            probabilities=pl.coalesce("probabilities", "probabilities_said"),
+            origin=pl.when(filled).then(pl.lit("pseudo")).otherwise("origin"),
+        )
+    )

@@ -1,0 +1,32 @@
+"""Labels whose empty cells are filled with what teachers say of them."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from overread.learning import PseudoSpec, fill_labels
+from overread.pipeline.stages.predict import load_predictions
+from overread.pipeline.stages.read import LABELS, studies_of
+from overread.pipeline.step import Stage, Task
+from overread.records import Predictions
+
+__all__ = ["STAGE"]
+
+
+def make(task: Task) -> None:
+    """Fill the cells that nobody has graded."""
+    filled = fill_labels(studies_of(task).labels, list(_said(task)))
+    filled.frame.sort("unit", "target").write_parquet(task.folder / LABELS)
+
+
+def _said(task: Task) -> Iterator[Predictions]:
+    spec: PseudoSpec = task.step.spec
+    for source in spec.sources:
+        for name in source.of:
+            frame = load_predictions(task.inputs[f"predictor.{name}"]).frame
+            if source.targets is not None:
+                frame = frame.filter(pl.col("target").is_in(source.targets))
+            yield Predictions(frame)
+
+
+STAGE = Stage("pseudo", 1, make)
