@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from overread.models import ViewShape, heatmap, slice_attention
-from overread.models.published_lumbar import PLANES, grading_weights, keypoint_weights
+from overread.models.published_lumbar import (
+    PLANES,
+    foreign_names,
+    grading_weights,
+    keypoint_weights,
+)
 
 CONDITIONS = ("canal", "foramen")
 
@@ -53,3 +58,36 @@ def test_names_of_no_network_are_refused() -> None:
     """A layer of the neck that is not known is an error."""
     with pytest.raises(KeyError, match=r"neck\.other"):
         keypoint_weights({"neck.other.weight": torch.zeros(1)})
+
+
+def test_architectures_are_presets() -> None:
+    """A has one head on the mean, B gates tokens for each target, C also grades slices."""
+    kinds = {
+        name: (spec.head, spec.slice_heads, spec.final_norm, spec.drop_path)
+        for name in "ABC"
+        for spec in [slice_attention.Spec(preset=name, backbone="tiny_conv")]
+    }
+    beside = slice_attention.Spec(preset="C", backbone="tiny_conv", final_norm=True)
+
+    assert kinds == {
+        "A": ("mean", False, False, 0.2),
+        "B": ("gated", False, False, 0.2),
+        "C": ("gated", True, False, 0.2),
+    }
+    assert (beside.final_norm, beside.slice_heads) == (True, True)
+    assert "preset" not in slice_attention.Spec(backbone="tiny_conv").identity()
+
+
+def test_names_that_mean_nothing() -> None:
+    """Losses and the second name of the last encoder are known; other names are told."""
+    spec = slice_attention.Spec(backbone="tiny_conv")
+    network = slice_attention.build(
+        spec, inputs={plane: ViewShape(2, 1, 32, 32) for plane in PLANES},
+        heads=dict.fromkeys(CONDITIONS, 3), seed=0,
+    )  # fmt: skip
+    state = dict.fromkeys(
+        ["fc.weight", "target_loss.x", "backbone.0.0.weight", "other.bias"], torch.zeros(1)
+    )
+
+    assert foreign_names(state, network, CONDITIONS) == ["other.bias"]
+    assert foreign_names(state, None, ()) == ["fc.weight", "target_loss.x", "other.bias"]

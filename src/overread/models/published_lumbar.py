@@ -11,7 +11,7 @@ from torch import Tensor
 
 from overread.models.slice_attention import SliceAttention
 
-__all__ = ["PLANES", "grading_weights", "keypoint_weights"]
+__all__ = ["PLANES", "foreign_names", "grading_weights", "keypoint_weights"]
 
 PLANES = ("sagittal_t1", "sagittal_t2", "axial_t2")
 SAME = {
@@ -109,3 +109,22 @@ def _prefixes(
         for theirs in (f"gaps.{plane}.", f"{plane}_gap."):
             found[theirs] = f"pools.{index}."
     return found
+
+
+def foreign_names(
+    state: Mapping[str, Tensor], network: object, conditions: Sequence[str]
+) -> list[str]:
+    """Return the names in a checkpoint that mean nothing to our network.
+
+    Losses and the second name of the last encoder, which grading checkpoints carry, are known.
+
+    Args:
+        state: the checkpoint.
+        network: a `SliceAttention`, or a key-point network.
+        conditions: as for `grading_weights`.
+    """
+    if isinstance(network, SliceAttention):
+        known = ("fc.", "target_loss.", "backbone.", *_prefixes(network, conditions, PLANES))
+    else:
+        known = ("backbone.", "head.", *NECK)
+    return [name for name in state if not name.startswith(known)]

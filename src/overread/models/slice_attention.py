@@ -1,21 +1,22 @@
 """Grade a unit from the slices of several views: 2-D encoder, pooling, one attention block, heads.
 
-Source: RSNA 2024 lumbar spine, 3rd place (architectures A, B and C). With `head: mean` it is A,
-with `gated` B, with `gated` and `slice_heads` C. Masks, the shared encoder, plane embeddings and
-positions in mm are ours. It does not know what the targets mean.
+Source: RSNA 2024 lumbar spine, 3rd place; its architectures A, B and C are presets. Masks, the
+shared encoder, plane embeddings and positions in mm are ours. It does not know what targets mean.
 
 Legend: B units, S slices of a view, T tokens of all views, D channels of a token.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from overread.models.blocks import (
     AveragePool,
+    CosineLinear,
     Gate,
     GeMPool,
     MultiSampleLinear,
@@ -24,17 +25,39 @@ from overread.models.blocks import (
     masked_mean,
 )
 from overread.models.encoder import Encoder, EncoderSpec, build_encoder
+from overread.models.repetitions import without_repetitions
 from overread.models.shapes import ViewShape
 
-__all__ = ["SliceAttention", "Spec", "build"]
+__all__ = ["ARCHITECTURES", "SliceAttention", "Spec", "build"]
 
 NARROWEST_GATE = 4
+_PUBLISHED: dict[str, Any] = {
+    "shared": False,
+    "pool": "gem",
+    "mixer": "transformer",
+    "attention_heads": 8,
+    "hidden": 512,
+    "width": None,
+    "gate_divisor": 128,
+    "plane_embedding": False,
+    "position": "none",
+    "dropouts": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "drop_path": 0.2,
+    "final_norm": False,
+}
+# The three architectures of the RSNA 2024 lumbar 3rd-place system.
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "A": {**_PUBLISHED, "head": "mean", "slice_heads": False},
+    "B": {**_PUBLISHED, "head": "gated", "slice_heads": False},
+    "C": {**_PUBLISHED, "head": "gated", "slice_heads": True},
+}
 
 
 class Spec(EncoderSpec):
     """Settings of the network.
 
     Attributes:
+        preset: a published architecture, A, B or C; settings that stand beside it win.
         shared: one encoder for all views (they must have as many channels), or one for each view.
         pool: how a map becomes a token.
         mixer: one transformer block over the tokens, or none.
@@ -49,8 +72,12 @@ class Spec(EncoderSpec):
         plane_embedding: a learnt vector tells tokens which view they come from.
         position: how tokens learn their offset in mm.
         dropouts: rates of multi-sample dropout before each linear head; empty = none.
+        heads: "linear", or "cosine": logits are `scale` times the cosine between token and grade,
+            for a loss with a margin.
+        scale: of cosine heads.
     """
 
+    preset: Literal["A", "B", "C"] | None = None
     shared: bool = False
     pool: Literal["gem", "average"] = "gem"
     mixer: Literal["transformer", "none"] = "transformer"
@@ -64,6 +91,19 @@ class Spec(EncoderSpec):
     plane_embedding: bool = False
     position: Literal["none", "sinusoidal", "learnt"] = "none"
     dropouts: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    heads: Literal["linear", "cosine"] = "linear"
+    scale: float = Field(30.0, gt=0)
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later: at their default, old networks stay what they are."""
+        return super().neutral() | {"heads", "scale", "preset"}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_preset(cls, values: Any) -> Any:
+        known = ARCHITECTURES.get(str(values.get("preset"))) if isinstance(values, dict) else None
+        return {**known, **values} if known else values
 
 
 class SliceAttention(nn.Module):
@@ -92,9 +132,10 @@ class SliceAttention(nn.Module):
         narrow = max(NARROWEST_GATE, dim // spec.gate_divisor)
         gated = spec.head == "gated"
         self.gates = nn.ModuleList(Gate(dim, narrow) if gated else nn.Identity() for _ in heads)
-        self.heads = nn.ModuleList(
-            MultiSampleLinear(dim, grades, spec.dropouts) for grades in heads.values()
-        )
+        self.scale = spec.scale if spec.heads == "cosine" else None
+        cosine = spec.heads == "cosine"
+        head = partial(CosineLinear, scale=spec.scale) if cosine else MultiSampleLinear
+        self.heads = nn.ModuleList(head(dim, grades, spec.dropouts) for grades in heads.values())
         self.slice_heads = nn.ModuleList(
             MultiSampleLinear(dim, grades, spec.dropouts)
             for grades in heads.values()
@@ -111,7 +152,8 @@ class SliceAttention(nn.Module):
 
         Returns:
             "logits.{target}" (B, grades); "slices.{target}" (B, T, grades) and "level" (B, levels)
-            where asked for. A unit without any slice gets what the biases say.
+            where asked for; "scale" (B,) of cosine heads. A unit without any slice gets what the
+            biases say.
         """
         tokens, mask = self.tokens(batch)
         if self.mixer is not None:
@@ -122,6 +164,8 @@ class SliceAttention(nn.Module):
             outputs[f"logits.{target}"] = self.heads[index](masked_mean(gated, mask))
             if self.slice_heads:
                 outputs[f"slices.{target}"] = self.slice_heads[index](gated)
+        if self.scale is not None:
+            outputs["scale"] = tokens.new_full((len(tokens),), self.scale, dtype=torch.float32)
         if self.level is not None:
             outputs["level"] = self.level(masked_mean(tokens, mask))
         return outputs
@@ -144,7 +188,18 @@ class SliceAttention(nn.Module):
         return torch.cat(tokens, 1), torch.cat(masks, 1)
 
     def _encode(self, present: list[Tensor]) -> list[Tensor]:
-        """Return pooled features of each view's present slices (N, C, H, W), in few passes."""
+        """Return pooled features of each view's present slices (N, C, H, W), in few passes.
+
+        In evaluation a slice that fills several slots is encoded once; so is one that occurs in
+        several units, such as a study beside its mirror image.
+        """
+        if not self.training:
+            parts = [without_repetitions(images) for images in present]
+            features = self._pooled([images for images, _ in parts])
+            return [found[where] for found, (_, where) in zip(features, parts, strict=True)]
+        return self._pooled(present)
+
+    def _pooled(self, present: list[Tensor]) -> list[Tensor]:
         if len(self.encoders) == 1:
             maps = _in_one_pass(self.encoders[0], present)
         else:
