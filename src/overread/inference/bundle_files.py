@@ -56,6 +56,23 @@ def write_checked(
     if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
+    try:
+        digest = _write(partial, content, states, arrays)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if folder.exists():
+        folder.rmdir()
+    partial.rename(folder)
+    return digest
+
+
+def _write(
+    partial: Path,
+    content: Mapping[str, Any],
+    states: Mapping[str, Mapping[str, Tensor]],
+    arrays: Mapping[str, Mapping[str, NDArray[np.generic]]],
+) -> str:
     for path, state in states.items():
         target = _place(partial, path)
         safetensors.torch.save_file(
@@ -70,9 +87,6 @@ def write_checked(
     index = {"format": FORMAT, "content": content, "files": files}
     index["hash"] = _digest_json(index)
     (partial / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-    if folder.exists():
-        folder.rmdir()
-    partial.rename(folder)
     return str(index["hash"])
 
 
