@@ -25,7 +25,7 @@ __all__ = ["Spec", "apply", "fit"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Weights = Mapping[str, Floats]  # {condition: (members,) that sum to 1}
-# A unit that only members of weight 0 answer gets their mean.
+# A unit that only members of weight 0 answer gets their mean; a gain below this is rounding.
 TINY = 1e-12
 
 
@@ -151,7 +151,7 @@ def _convex(spec: Spec, one: _OneCondition, members: Ints, equal: Floats) -> lis
                 moved = np.maximum(best + sign * step * (np.eye(len(best))[member] - best), 0.0)
                 moved = moved / moved.sum()
                 value = one(moved)
-                if value < lowest:
+                if value < lowest - TINY:
                     best, lowest, better = moved, value, True
         step = step if better else step / 2
     return [(1 - share) * best + share * equal for share in spec.equal]
