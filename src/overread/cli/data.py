@@ -71,6 +71,9 @@ def forge(
     photos: Annotated[
         Path | None, typer.Option(help="Photographs to make them from, where the dataset can.")
     ] = None,
+    pixels: Annotated[
+        int | None, typer.Option(help="Rows and columns of slices, where the dataset lets choose.")
+    ] = None,
 ) -> None:
     """Forge phantom studies with known truth, in the layout of a dataset."""
     from overread.shelf import take
@@ -88,6 +91,10 @@ def forge(
         if "photos" not in signature(module.forge).parameters:
             raise typer.BadParameter(f"{dataset} is not made from photographs; leave --photos out")
         settings["photos"] = photos
+    if pixels is not None:
+        if "pixels" not in signature(module.forge).parameters:
+            raise typer.BadParameter(f"{dataset} has a size of its own; leave --pixels out")
+        settings["pixels"] = pixels
     with showing() as on_progress:
         module.forge(folder, **settings, on_progress=on_progress)
     typer.echo(f"{studies} studies in {folder}", err=True)

@@ -90,17 +90,25 @@ def read_labels_table(path: Path) -> tuple[pl.DataFrame, tuple[Finding, ...]]:
             f'{path}: found {len(wrong)} labels such as "{found}" for slice {unit}, {target}; '
             "expected 0, 1 or an empty cell; correct them"
         )
-    unique = (
-        long.select("unit", "target", value=value.cast(pl.Int8))
+    unique = _unique(long.select("unit", "target", value=value.cast(pl.Int8)))
+    return unique.select("unit", "target", "value"), _oddities(unique, path)
+
+
+def _unique(long: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a slice and target, with how many rows and values there were."""
+    once = pl.lit(1, pl.UInt32)
+    twice = long.select("unit", "target").is_duplicated()
+    merged = (
+        long.filter(twice)
         .group_by("unit", "target")
         .agg(
             value=pl.when(pl.col("value").n_unique() == 1).then(pl.col("value").first()),
             rows=pl.len(),
             kinds=pl.col("value").n_unique(),
         )
-        .sort("unit", "target")
     )
-    return unique.select("unit", "target", "value"), _oddities(unique, path)
+    rest = long.filter(~twice).with_columns(rows=once, kinds=once)
+    return pl.concat([rest, merged]).sort("unit", "target")
 
 
 def _long(path: Path) -> pl.DataFrame:

@@ -64,7 +64,7 @@ def draw_anatomy(rng: np.random.Generator, shift_mm: float = 0.0) -> Anatomy:
         scalp_mm=float(np.clip(rng.normal(6, 1.5), 3, 11)),
         age=float(rng.uniform()),
         shift_mm=shift_mm,
-        tissue=(white, white + rng.normal(8.5, 0.8), rng.normal(7, 1.5), rng.normal(50, 4)),
+        tissue=(white, white + rng.normal(7.2, 0.7), rng.normal(7, 1.5), rng.normal(50, 4)),
         folds=Waves.drawn(rng, (21, 34), 11),
         fibres=Waves.drawn(rng, (8, 22), 7),
         bumps=Waves.drawn(rng, (5, 11), 9),
@@ -109,7 +109,7 @@ class Shell:
         inner = _rise(14 - p.x, 4)
         return (
             front * (-19 + orbit)
-            + middle * (-39 + 19 * inner + 9 * (((p.x - 32) / 22) ** 2 + ((p.y + 6) / 26) ** 2))
+            + middle * (-40 + 15 * inner + 9 * (((p.x - 32) / 22) ** 2 + ((p.y + 6) / 26) ** 2))
             + back * (-60 + 34 * ((p.x / 52) ** 2 + ((p.y - 32) / 46) ** 2))
         )
 

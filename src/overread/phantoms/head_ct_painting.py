@@ -53,7 +53,7 @@ def _outside(canvas: Canvas, shell: Shell) -> None:
     temple = p.ellipsoid((shell.who.width + 5, -30, -14), (9, 26, 34))
     neck = np.maximum(shell.skin + 5, 1.6 * (p.z + 44) - 0.8 * (p.y - 20) + 6 * fibres)
     cheek = p.ellipsoid((46, -40, -58), (10, 26, 30)) + 1.5 * fibres
-    deep = p.ellipsoid((36, -16, -54), (24, 22, 24)) + 2.5 * fibres
+    deep = p.ellipsoid((40, -18, -48), (24, 25, 28)) + 2.0 * fibres
     cheek = np.minimum(cheek, np.maximum(deep, shell.skin + 7))
     muscles = np.minimum(np.minimum(np.maximum(temple, shell.skin + 3.5), neck), cheek)
     canvas.paint(muscles + np.abs(fibres) * 1.2 - 0.6, MUSCLE)
@@ -110,10 +110,18 @@ def _base(canvas: Canvas, shell: Shell) -> None:
     wing = p.chain(((9, -24, -20), (34, -32, -17), (58, -34, -8)), (2.2, 2.6, 2.6))
     clivus = p.chain(((0, 0, -24), (0, 12, -60)), (5, 6))
     sella = p.chain(((0, 4, -20), (9, 5, -20)), (2.0, 1.4))
-    dense = np.minimum(np.minimum(petrous, wing), np.minimum(clivus, sella))
-    dense = np.maximum(dense, shell.bone - 2)
-    canvas.paint(dense, DENSE + 150 * bumps, soft_mm=1.6)
-    canvas.paint(np.maximum(clivus + 2.5, shell.bone - 2), 380.0 + 90 * bumps, soft_mm=2)
+    body = p.ellipsoid((0, -14, -32), (15, 20, 9))
+    cheekbone = p.chain(
+        ((38, -84, -50), (60, -62, -46), (67, -28, -42), (66, 4, -40)), (3, 4, 2, 3)
+    )
+    jaw = p.chain(((54, 4, -46), (52, -8, -66)), (4.5, 3))
+    within = shell.vault(who.bone_mm) - 1
+    dense = np.minimum.reduce([petrous, wing, clivus, sella, body])
+    canvas.paint(np.minimum(cheekbone, jaw), 950.0 + 150 * bumps, soft_mm=1.6)
+    canvas.paint(np.maximum(dense, within), DENSE - 300 + 150 * bumps, soft_mm=1.6)
+    canvas.paint(np.maximum(petrous + 2, within), DENSE + 150 * bumps, soft_mm=2)
+    spongy = np.maximum(np.minimum(clivus, body) + 2.2, within)
+    canvas.paint(spongy, 420.0 + 90 * bumps, soft_mm=2)
     cells = np.maximum(p.ellipsoid((61, 34, -42), (9, 13, 15)), 0.3 - bumps)
     ear = p.chain(((48, 16, -36), (who.width + 20, 16, -36)), (2.0, 2.4))
     canvas.paint(np.minimum(cells, ear), -820.0)
