@@ -71,7 +71,7 @@ def test_referral_tells_the_risk_of_the_rest() -> None:
     """A fifth referred leaves fewer wrong answers than nobody referred."""
     rows = trust_content(FULL, RUBRIC)["referral"]["rows"]
 
-    assert {one["by"] for one in rows} == {"confidence", "entropy", "set size"}
+    assert {one["by"] for one in rows} == {"confidence", "entropy", "set"}
     for one in rows:
         if one["by"] == "confidence":
             assert float(one["fifth"].split()[0]) < float(one["risk"].split()[0])

@@ -25,7 +25,7 @@ def test_areas():
     table = referral_areas(RUBRIC, LABELS, PREDICTIONS, SETS, bootstrap=100)
 
     assert table.select("condition", "by").rows() == [
-        (target, way) for target in RUBRIC.names for way in ("confidence", "entropy", "set size")
+        (target, way) for target in RUBRIC.names for way in ("confidence", "entropy", "set")
     ]
     for row in table.iter_rows(named=True):
         assert row["best"] < row["area"] < row["risk"]
@@ -33,11 +33,11 @@ def test_areas():
 
 
 def test_curves_belong_to_the_areas():
-    """Where nobody is referred the risk is that of all; by set size, the largest sets go first."""
+    """Where nobody is referred the risk is that of all; sets with other grades go first."""
     curves = referral_curves(RUBRIC, LABELS, PREDICTIONS, SETS)
     truth, chances = arrays(LABELS, PREDICTIONS, "kind")
     wrong = chances.argmax(1) != truth
-    here = curves.filter(pl.col("condition") == "kind", pl.col("by") == "set size")
+    here = curves.filter(pl.col("condition") == "kind", pl.col("by") == "set")
     singles = (chances >= 0.2).sum(1) == 1
     at = np.abs(here["referred"].to_numpy() - (1 - singles.mean())).argmin()
 

@@ -56,7 +56,9 @@ def drawing(size: tuple[float, float], paint: Callable[[Figure], None]) -> bytes
     return buffer.getvalue()
 
 
-def mark_interval(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
+def mark_interval(
+    axes: Axes, place: int, row: Mapping[str, Any], colour: str, *, digits: int = 3
+) -> None:
     """Draw a value at a height, with its interval behind it and the number above."""
     low = row["value"] if row["low"] is None else row["low"]
     high = row["value"] if row["high"] is None else row["high"]
@@ -70,7 +72,7 @@ def mark_interval(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -
     )
     axes.plot(row["value"], place, "o", color=colour, markersize=8)
     axes.annotate(
-        f"{row['value']:.3f}",
+        f"{row['value']:.{digits}f}",
         (row["value"], place),
         (0, 9),
         textcoords="offset points",

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from overread.records import Rubric, conditions
 from overread.reporting.colours import INK, ORDERED, PREDICTORS, grade_colours
@@ -18,12 +19,13 @@ __all__ = [
     "draw_effects",
     "draw_readers",
     "draw_referral",
+    "measure",
     "words",
 ]
 
 GREY = "#8a97a5"
 HUMAN = "#e6c35c"
-WAYS = {"confidence": PREDICTORS[0], "entropy": PREDICTORS[2], "set size": PREDICTORS[1]}
+WAYS = {"confidence": PREDICTORS[0], "entropy": PREDICTORS[2], "set": PREDICTORS[1]}
 # The lightest grade is too pale for a mark on white.
 PALE_MARK = "#8db8da"
 
@@ -36,6 +38,17 @@ def words(name: str) -> str:
         'Left hip stenosis'
     """
     return name.replace("_", " ").capitalize()
+
+
+def measure(name: str) -> str:
+    """Return the name of a metric for people.
+
+    Example:
+        >>> measure("kappa[weights=linear]"), measure("log_loss")
+        ('kappa (weights linear)', 'log loss')
+    """
+    plain = name.replace("[", " (").replace("]", ")").replace(",", ", ")
+    return plain.replace("=", " ").replace("_", " ")
 
 
 def draw_coverage(coverage: pl.DataFrame, rubric: Rubric, nominal: float) -> bytes:
@@ -66,7 +79,7 @@ def draw_coverage(coverage: pl.DataFrame, rubric: Rubric, nominal: float) -> byt
             _sizes(right, part, tones)
             left.set_title(words(name))
         panels[0][0].set_xlim(least - 0.03, 1.005)
-        panels[-1][0].set_xlabel("share of sets that hold the true grade (95 % by subject)")
+        panels[-1][0].set_xlabel("share of sets that hold the true grade; dashed: asked for")
         panels[-1][1].set_xlabel("mean number of grades in a set")
 
     return drawing((9.2, 0.9 + sum(0.42 * one + 0.45 for one in heights)), paint)
@@ -138,9 +151,11 @@ def draw_referral(curves: pl.DataFrame, areas: pl.DataFrame) -> bytes:
                 if way == "entropy":  # lies on the line of confidence nearly everywhere
                     style |= {"linestyle": ":", "linewidth": 2.2}
                 axes.plot(100 * line["referred"], line["risk"], **style)
-            axes.set(xlim=(0, 96), title=words(name), xlabel="% left to a person")
+            axes.set(xlim=(0, 96), title=words(name), xlabel="left to a person")
+            axes.xaxis.set_major_formatter(PercentFormatter(100))
             axes.set_ylim(bottom=0)
-            axes.set_ylabel("share of the rest that is wrong")
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+            axes.set_ylabel("wrong among the rest")
         for axes in panels[len(names) :]:
             axes.set_axis_off()
         one_legend(figure, list(panels))
@@ -210,14 +225,15 @@ def draw_effects(effects: pl.DataFrame, metric: str, better: str) -> bytes:
                 worse = (row["value"] > 0) == (better == "lower")
                 sure = row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
                 colour = (PREDICTORS[0] if worse else ALERT) if sure else GREY
-                mark_interval(axes, members.index(row["member"]), row, colour)
+                mark_interval(axes, members.index(row["member"]), row, colour, digits=4)
             axes.set_title(kinds[kind])
             axes.set_yticks(range(len(members)), members)
             axes.tick_params(axis="y", length=0, labelcolor=INK)
             axes.set_ylim(-0.5, len(members) - 0.3)
             axes.grid(visible=False, axis="y")
             axes.margins(x=0.18)
-            axes.set_xlabel(f"{metric.replace('_', ' ')} minus the ensemble's ({better} is better)")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.set_xlabel(f"minus the whole ensemble ({better} is better)")
 
     return drawing((9.2, 1.3 + 0.5 * len(members)), paint)
 
@@ -233,14 +249,15 @@ def draw_readers(bands: Sequence[ReaderBand]) -> bytes:
             width = max(band.high - band.low, 0.004)
             axes.barh(place, width, left=band.low, height=0.62, color=HUMAN, alpha=0.6, label=label)
             mark_interval(axes, place, one, PREDICTORS[0])
-        names = [f"{words(one['target'])}\n{band.metric}" for band, one in rows]
+        names = [f"{words(one['target'])}\n{measure(band.metric)}" for band, one in rows]
         axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.set_ylim(len(rows) - 0.4, -0.7)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.plot([], [], "o-", color=PREDICTORS[0], label="ours with the labels, out of fold")
-        axes.margins(x=0.1)
+        axes.use_sticky_edges = False
+        axes.margins(x=0.15)
         axes.set_xlabel("agreement beyond chance")
         axes.xaxis.label.set_color(SOFT)
         one_legend(figure, [axes])

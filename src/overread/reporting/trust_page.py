@@ -13,6 +13,7 @@ from overread.reporting.trust_figures import (
     draw_effects,
     draw_readers,
     draw_referral,
+    measure,
     words,
 )
 from overread.reporting.trust_report import TrustReport
@@ -112,7 +113,7 @@ def _effects(trust: TrustReport) -> dict[str, Any]:
     better = trust.better or {}
     drawings = [
         {
-            "title": metric.replace("_", " "),
+            "title": measure(metric),
             "drawing": svg_uri(draw_effects(whole, metric, better.get(metric, "lower"))),
         }
         for metric in whole["metric"].unique(maintain_order=True)
@@ -128,9 +129,9 @@ def _readers(trust: TrustReport) -> dict[str, Any]:
         "drawing": svg_uri(draw_readers(bands)),
         "sources": [
             {
-                "words": f"{band.metric} {band.low:.2f} to {band.high:.2f}"
+                "words": f"{measure(band.metric)} {band.low:.2f} to {band.high:.2f}"
                 if band.low < band.high
-                else f"{band.metric} {band.low:.2f}",
+                else f"{measure(band.metric)} {band.low:.2f}",
                 "targets": ", ".join(words(one["target"]) for one in band.ours),
                 "who": band.who,
                 "source": band.source,

@@ -1,4 +1,4 @@
-"""Which answers to leave to a person: risk of the rest, by confidence and by size of grade sets.
+"""Which answers to leave to a person: risk of the rest, by confidence and by sets of grades.
 
 A condition's sides are counted together; the risk is the share of wrong answers among those that
 are kept. Curves and the areas under them come from the same units.
@@ -52,9 +52,10 @@ def referral_areas(
         seed: of the draws.
 
     Returns:
-        A row a condition and way ("confidence", "entropy", "set size"): n, the `risk` of referring
-        nobody (which is also the area of a choice by chance), the area with its interval, and the
-        `best` area that there can be, where the wrong answers go first.
+        A row a condition and way ("confidence", "entropy", "set": by how many grades other than
+        the answer are not ruled out): n, the `risk` of referring nobody (which is also the area of
+        a choice by chance), the area with its interval, and the `best` area that there can be,
+        where the wrong answers go first.
 
     Raises:
         RecordError: if a graded answer has no set.
@@ -107,8 +108,8 @@ def _conditions(
             "entropy": _joined(parts, Spec(confidence="entropy")),
         }
         if sets is not None:
-            sizes = [_sizes(labels, sets, one.target.name) for one in parts]
-            ways["set size"] = -np.concatenate(sizes).astype(np.float64)
+            others = [_others(labels, sets, one) for one in parts]
+            ways["set"] = -np.concatenate(others).astype(np.float64)
         loss = np.concatenate([loss_of(Spec(), one) for one in parts])
         subject = np.concatenate([one.subject for one in parts])
         yield condition, ways, loss, subject, len(exam.subjects)
@@ -131,11 +132,13 @@ def _with_sets(labels: Labels, predictions: Predictions, sets: GradeSets) -> Pre
     return Predictions(rows)
 
 
-def _sizes(labels: Labels, sets: GradeSets, target: str) -> Ints:
-    """(n,) sizes in the order of an exam: graded units, sorted."""
-    rows = sets.frame.filter(pl.col("target") == target)
+def _others(labels: Labels, sets: GradeSets, one: Graded) -> Ints:
+    """(n,) grades in each set besides the answer, in the order of an exam: graded units, sorted."""
+    rows = sets.frame.filter(pl.col("target") == one.target.name)
     rows = rows.join(_known(labels), on=("unit", "target"), how="semi").sort("unit")
-    return rows["holds"].list.sum().to_numpy().astype(np.int64)
+    holds = np.array(rows["holds"].to_list(), np.bool_)
+    answer = one.predicted.argmax(axis=1)
+    return np.asarray(holds.sum(axis=1) - holds[np.arange(len(holds)), answer], np.int64)
 
 
 def _known(labels: Labels) -> pl.DataFrame:
