@@ -153,6 +153,18 @@ def test_a_broken_file_costs_one_slice(forged, tmp_path):
     assert any(one.severity == "refuse" and one.file == victim.name for one in dataset.findings)
 
 
+def test_a_file_that_lies_there_twice_counts_once(forged, tmp_path):
+    """A copy of a slice under another name is told, and its scan keeps its length."""
+    copied(forged, tmp_path)
+    (tmp_path / "stage_2_train.csv").write_bytes((forged / "stage_2_train.csv").read_bytes())
+    first = sorted((tmp_path / "stage_2_train").iterdir())[0]
+    (tmp_path / "stage_2_train" / "copy.dcm").write_bytes(first.read_bytes())
+    dataset = heads.read(SPEC, tmp_path)
+
+    assert len(pl.read_csv(forged / "stage_2_train.csv")) == len(dataset.labels)
+    assert any("duplicate" in one.code for one in dataset.findings)
+
+
 def test_the_known_broken_slice_is_left_out(tmp_path):
     """Labels of ID_6431af929 are not used unless the setting says so."""
     table = write_labels(tmp_path, all_targets("ID_6431af929") + all_targets("ID_b"))
