@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 from tiny_recipe import RUBRIC, bundle
-from tiny_studies import LEVELS
+from tiny_studies import LEVELS, study_pixels
 
 from overread.ensembling import ConformalSpec
-from overread.inference import Bundle, GradedStudy, Grades
+from overread.inference import Bundle, GradedStudy, Grades, grade_study
 from overread.inference.joining import final_sets
 from overread.records import Predictions
 
@@ -100,3 +100,16 @@ def test_without_thresholds_nothing_is_said() -> None:
     assert "set" not in content["studies"][0]["units"][0]["targets"]["canal"]
     assert "set" not in plain.to_frame().columns
     assert plain.studies[0].set_of(f"7@{LEVELS[0]}", "canal") is None
+
+
+def test_a_new_study_gets_sets(kept) -> None:
+    """Grading gives a set to each answer, no more and no fewer."""
+    study = grade_study(kept, study_pixels())
+    same = ["unit", "target"]
+
+    assert len(study.sets) == 15
+    assert (
+        study.sets.frame.select(same)
+        .sort(same)
+        .equals(study.predictions.frame.select(same).sort(same))
+    )

@@ -20,7 +20,7 @@ from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, study_units
 from overread.inference.examples import member_examples
 from overread.inference.grades import GradedStudy, Grades, Picture, Seen
-from overread.inference.joining import join_final
+from overread.inference.joining import final_sets, join_final
 from overread.inference.locate import locate, location_findings
 from overread.inference.locator import order_locators
 from overread.inference.opening import EXPECTED, decode_study, open_studies
@@ -89,7 +89,8 @@ def grade(
         if on_progress:
             on_progress("grade", number + 1, len(reading.studies))
     rest = tuple(one for one in reading.findings if one.study not in known)
-    return Grades(bundle.rubric, bundle.hash, bundle.recipe.name, tuple(studies), rest)
+    coverage = bundle.recipe.sets.coverage if bundle.recipe.sets else None
+    return Grades(bundle.rubric, bundle.hash, bundle.recipe.name, tuple(studies), rest, coverage)
 
 
 def _refuse_tables(bundle: Bundle) -> None:
@@ -166,6 +167,7 @@ def grade_study(
         predictions,
         _seen(units, crops),
         pictures,
+        final_sets(bundle, predictions),
     )
 
 
