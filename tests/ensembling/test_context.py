@@ -6,7 +6,14 @@ import pytest
 
 from overread.ensembling import lay_out
 from overread.ensembling.context import look_around, surroundings_of
-from overread.ensembling.features import Features, normalise, scale_of, tables_of
+from overread.ensembling.features import (
+    Features,
+    Table,
+    Weakness,
+    normalise,
+    scale_of,
+    tables_of,
+)
 from overread.records import Predictions, Rubric, Target
 
 GRADES, WEIGHTS = ("0", "1"), (1.0, 1.0)
@@ -101,12 +108,19 @@ def test_columns_of_a_table():
     mean = float(odds[book.sheet("middle").units["site"].to_list().index("mid")])
 
     assert row == pytest.approx([mean, 2 - mean, 3 - mean, 1, 3, 0, 1, 0, 1])
-    assert spec.shifts(book) == 4
 
 
 def test_missing_counts_as_the_mean():
-    """Standardised columns have mean 0 and spread 1; what is missing is 0; shifts stay."""
-    features = np.array([[1.0, 5.0, 1.0], [3.0, 5.0, 1.0], [np.nan, np.nan, 1.0]])
-    scaled = normalise(features, scale_of(features, 1))
+    """Columns have mean 0, and a spread of 1 over the root of how strongly they are drawn to 0."""
+    spec = Features(around=("neighbours",), members=True, by_site=False, floor=1e-9)
+    own, of_member, context = [1.0, 3.0, 2.0], [5.0, 5.0, np.nan], [2.0, 4.0, np.nan]
+    features = np.array([own, of_member, context, [1.0] * 3]).T
+    table, book = Table(np.zeros((3, 2)), features), lay_out([member()], RUBRIC)
+    scale = scale_of(table, spec, book, Weakness(own=0.25, members=100))
+    scaled = normalise(features, scale)
 
-    assert scaled.tolist() == [[-1, 0, 1], [1, 0, 1], [0, 0, 1]]
+    assert scaled[:, 0] == pytest.approx(2 * np.sqrt(1.5) * np.array([-1, 1, 0]))
+    assert scaled[:, 1].tolist() == [0, 0, 0]
+    assert scale[1, 1] == 10
+    assert scaled[:, 2].tolist() == [-1, 1, 0]
+    assert scaled[:, 3].tolist() == [2, 2, 2]

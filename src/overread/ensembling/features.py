@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from overread import shelf
 from overread.ensembling.conditions import one_hot_sites
@@ -15,7 +16,7 @@ from overread.ensembling.context import Around, look_around, surroundings_of
 from overread.ensembling.mean import mean_of
 from overread.ensembling.sheets import Book, Sheet
 
-__all__ = ["Features", "Table", "normalise", "scale_of", "tables_of"]
+__all__ = ["Features", "Table", "Weakness", "normalise", "scale_of", "tables_of"]
 
 Floats = NDArray[np.float64]
 
@@ -35,9 +36,20 @@ class Features(shelf.Spec):
     by_site: bool
     floor: float
 
-    def shifts(self, book: Book) -> int:
-        """Return how many of the last columns are shifts: 1, and 1 at each site."""
-        return 1 + (len(book.rubric.sites) if self.by_site else 0)
+
+class Weakness(shelf.Spec):
+    """How much more strongly than context a kind of column is drawn to 0.
+
+    The mean of the members is nearly all that they say: it may be scaled and shifted freely, while
+    single members have to earn their say.
+
+    Attributes:
+        own: the log odds of the mean, and the shift of all units.
+        members: how each member differs from the mean.
+    """
+
+    own: float = Field(default=0.1, gt=0)
+    members: float = Field(default=10.0, gt=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +100,26 @@ def _members(sheet: Sheet, mean: Floats, floor: float) -> list[Floats]:
     return list(logs[:, :, 1:] - logs[:, :, :1] - mean)
 
 
-def scale_of(features: Floats, shifts: int) -> Floats:
-    """Return the (2, features) mean and spread of each column; shifts and constants are kept.
+def scale_of(sample: Table, looked_at: Features, book: Book, weakness: Weakness) -> Floats:
+    """Return the (2, features) mean and spread of each column.
 
-    A column that nobody answers is put at 0.
+    Sites and shift keep their mean of 0 and spread of 1. A column that nobody answers is put at 0.
+    A spread times the root of a factor is a penalty times that factor.
     """
+    features, odds = sample.features, sample.logs.shape[1] - 1
     known = np.isfinite(features)
     count = np.maximum(known.sum(axis=0), 1)
     middle = np.where(known, features, 0.0).sum(axis=0) / count
     spread = np.sqrt(np.where(known, (features - middle) ** 2, 0.0).sum(axis=0) / count)
     spread[spread < 1e-12] = 1.0
+    shifts = 1 + (len(book.rubric.sites) if looked_at.by_site else 0)
     middle[-shifts:], spread[-shifts:] = 0.0, 1.0
+    spread[[*range(odds), -1]] *= np.sqrt(weakness.own)
+    if looked_at.members:
+        spread[odds : odds * (1 + len(book.members))] *= np.sqrt(weakness.members)
     return np.stack([middle, spread])
 
 
 def normalise(features: Floats, scale: Floats) -> Floats:
-    """Return the features with mean 0 and spread 1; what is missing counts as the mean."""
+    """Return the features on a scale; what is missing counts as the mean."""
     return np.asarray(np.nan_to_num((features - scale[0]) / scale[1]))

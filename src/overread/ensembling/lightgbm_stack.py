@@ -16,7 +16,7 @@ from pydantic import Field
 from overread import shelf
 from overread.ensembling.conditions import conditions
 from overread.ensembling.context import Around
-from overread.ensembling.features import Features, normalise, scale_of, tables_of
+from overread.ensembling.features import Features, tables_of
 from overread.ensembling.samples import Sample, cuts, samples_of
 from overread.ensembling.sheets import Book, Parameters, Truths
 from overread.ensembling.softmax import fit_softmax, log_softmax
@@ -25,6 +25,7 @@ from overread.ensembling.trees import answer, plant
 __all__ = ["Spec", "apply", "fit"]
 
 Floats = NDArray[np.float64]
+MISSING = -99.0  # below all log odds, so that a tree can tell what is not answered
 
 
 class Spec(shelf.Spec):
@@ -53,8 +54,8 @@ class Spec(shelf.Spec):
     around: tuple[Around, ...] = ("side", "conditions", "neighbours", "study")
     members: bool = True
     by_site: bool = True
-    rounds: int = Field(default=120, ge=1)
-    rate: float = Field(default=0.03, gt=0)
+    rounds: int = Field(default=80, ge=1)
+    rate: float = Field(default=0.04, gt=0)
     leaves: int = Field(default=6, ge=2)
     fewest_in_leaf: int = Field(default=100, ge=1)
     columns: float = Field(default=0.4, gt=0, le=1)
@@ -74,7 +75,7 @@ class Spec(shelf.Spec):
 
 
 def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
-    """Return for each condition the scaling, the trees, and the scale of what they look at."""
+    """Return for each condition the scaling and the trees."""
     learnt: dict[str, Floats] = {}
     samples = samples_of(
         spec.features(), book, truths, weighted=spec.weighted, inner=spec.inner, seed=spec.seed
@@ -86,8 +87,7 @@ def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
         matrix = _scaling(spec, sample)
         learnt[f"matrix.{name}"] = matrix
         if rounds:
-            trees, scale, _ = _boost(spec, _scaled(sample, matrix), rounds, None)
-            learnt |= {f"trees.{name}": trees, f"scale.{name}": scale}
+            learnt[f"trees.{name}"], _ = _boost(spec, _scaled(sample, matrix), rounds, None)
     return learnt
 
 
@@ -102,7 +102,7 @@ def apply(spec: Spec, book: Book, learnt: Parameters) -> dict[str, Floats]:
             if f"matrix.{name}" in learnt:
                 logits = logits + _with_one(logits) @ learnt[f"matrix.{name}"]
             if f"trees.{name}" in learnt:
-                features = normalise(table.features, learnt[f"scale.{name}"])
+                features = _filled(table.features)
                 logits = logits + answer(learnt[f"trees.{name}"], features, logits.shape[1])
             joined[sheet.target.name] = np.exp(log_softmax(logits))
     return joined
@@ -114,7 +114,7 @@ def _choose(spec: Spec, sample: Sample) -> int:
     for outside, inside in cuts(sample):
         matrix = _scaling(spec, outside)
         learn, held = _scaled(outside, matrix), _scaled(inside, matrix)
-        *_, curve = _boost(spec, learn, spec.rounds, held)
+        _, curve = _boost(spec, learn, spec.rounds, held)
         total += curve * held.parts.sum()
     return int(total.argmin())
 
@@ -135,16 +135,17 @@ def _with_one(logs: Floats) -> Floats:
     return np.concatenate([logs, np.ones((len(logs), 1))], axis=1)
 
 
-def _boost(
-    spec: Spec, sample: Sample, rounds: int, tries: Sample | None
-) -> tuple[Floats, Floats, Floats]:
-    """Return trees, the scale of the features, and the loss of `tries` after 0, 1, ... rounds."""
+def _filled(features: Floats) -> Floats:
+    return np.nan_to_num(features, nan=MISSING)
+
+
+def _boost(spec: Spec, sample: Sample, rounds: int, tries: Sample | None) -> tuple[Floats, Floats]:
+    """Return trees, and the loss of `tries` after 0, 1, ... rounds."""
     import lightgbm
 
-    scale = scale_of(sample.features, 1)
-    data = _dataset(sample, scale)
+    data = _dataset(sample)
     curve: dict[str, Any] = {}
-    watched = [] if tries is None else [_dataset(tries, scale, data)]
+    watched = [] if tries is None else [_dataset(tries, data)]
     callbacks = [lightgbm.record_evaluation(curve)] if tries is not None else []
     booster = lightgbm.train(
         _parameters(spec, sample.parts.shape[1]),
@@ -156,19 +157,19 @@ def _boost(
     )
     trees = plant(booster.dump_model()["tree_info"])
     if tries is None:
-        return trees, scale, np.zeros(0)
+        return trees, np.zeros(0)
     start = -(tries.parts * log_softmax(tries.logs)).sum() / tries.parts.sum()
     losses = np.array([start, *curve["rest"]["multi_logloss"]])
     # Boosting ends early when no split is left: what follows is as the last.
-    return trees, scale, np.pad(losses, (0, rounds + 1 - len(losses)), mode="edge")
+    return trees, np.pad(losses, (0, rounds + 1 - len(losses)), mode="edge")
 
 
-def _dataset(sample: Sample, scale: Floats, reference: Any = None) -> Any:
+def _dataset(sample: Sample, reference: Any = None) -> Any:
     """Return the units for LightGBM; a soft truth counts as its most probable grade."""
     import lightgbm
 
     return lightgbm.Dataset(
-        normalise(sample.features, scale),
+        _filled(sample.features),
         sample.parts.argmax(axis=1),
         weight=sample.parts.sum(axis=1),
         init_score=sample.logs,

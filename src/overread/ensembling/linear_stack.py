@@ -13,7 +13,7 @@ from pydantic import Field
 from overread import shelf
 from overread.ensembling.conditions import conditions
 from overread.ensembling.context import Around
-from overread.ensembling.features import Features, normalise, scale_of, tables_of
+from overread.ensembling.features import Features, Weakness, normalise, scale_of, tables_of
 from overread.ensembling.samples import Sample, cuts, samples_of
 from overread.ensembling.sheets import Book, Parameters, Truths
 from overread.ensembling.softmax import fit_softmax, log_softmax
@@ -33,6 +33,7 @@ class Spec(shelf.Spec):
         members: let members differ from their mean; else only the mean is looked at.
         by_site: let each site have its own shift.
         ridges: penalties to choose from, in units of the loss for standardised features.
+        weakness: how strongly kinds of features are drawn to 0, beside context and sites.
         inner: inner folds for that choice.
         seed: of the inner folds.
         fewest: a condition with fewer graded units stays as the mean is.
@@ -44,6 +45,7 @@ class Spec(shelf.Spec):
     members: bool = True
     by_site: bool = True
     ridges: tuple[float, ...] = Field(default=(1e-3, 3e-3, 1e-2, 3e-2), min_length=1)
+    weakness: Weakness = Weakness()
     inner: int = Field(default=3, ge=2)
     seed: int = 0
     fewest: int = Field(default=20, ge=1)
@@ -60,14 +62,13 @@ def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
     """Return coefficients, and the scale of the features, for each condition."""
     learnt = {}
     looked_at = spec.features()
-    shifts = looked_at.shifts(book)
     samples = samples_of(
         looked_at, book, truths, weighted=spec.weighted, inner=spec.inner, seed=spec.seed
     )
     for name, sample in samples.items():
         if len(sample.parts) >= spec.fewest:
-            ridge = _choose(spec, sample, shifts)
-            scale = scale_of(sample.features, shifts)
+            ridge = _choose(spec, sample, book)
+            scale = scale_of(sample, looked_at, book, spec.weakness)
             learnt[f"scale.{name}"] = scale
             learnt[f"matrix.{name}"] = _fit(sample.normalised(scale), ridge)
     return learnt
@@ -93,13 +94,13 @@ def _fit(sample: Sample, ridge: float) -> Floats:
     return fit_softmax(sample.features, sample.logs, sample.parts, penalty)
 
 
-def _choose(spec: Spec, sample: Sample, shifts: int) -> float:
+def _choose(spec: Spec, sample: Sample, book: Book) -> float:
     """Return the ridge that gives the smallest loss on the inner folds."""
     if len(spec.ridges) == 1:
         return spec.ridges[0]
     losses = np.zeros(len(spec.ridges))
     for outside, inside in cuts(sample):
-        scale = scale_of(outside.features, shifts)
+        scale = scale_of(outside, spec.features(), book, spec.weakness)
         learn, held = outside.normalised(scale), inside.normalised(scale)
         for index, ridge in enumerate(spec.ridges):
             logits = held.logs + held.features @ _fit(learn, ridge)

@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from overread import shelf
 from overread.ensembling.conditions import conditions
 from overread.ensembling.context import Around
-from overread.ensembling.features import Features, normalise, scale_of, tables_of
+from overread.ensembling.features import Features, Weakness, normalise, scale_of, tables_of
 from overread.ensembling.samples import Sample, cuts, samples_of
 from overread.ensembling.sheets import Book, JoinError, Parameters, Truths
 from overread.ensembling.softmax import log_softmax
@@ -46,6 +46,7 @@ class Spec(shelf.Spec):
         ridges: penalties to choose from, in units of the loss for standardised features.
         sharpness: of the soft maximum over the units of a study.
         steps: of L-BFGS, at most.
+        weakness: how strongly kinds of features are drawn to 0, beside context and sites.
         inner: inner folds for the choice of the penalty.
         seed: of the inner folds and of the first network.
         fewest: a condition with fewer graded units stays as the mean is.
@@ -57,11 +58,12 @@ class Spec(shelf.Spec):
     around: tuple[Around, ...] = ("side", "conditions")
     members: bool = True
     by_site: bool = True
-    hidden: int = Field(default=6, ge=0)
-    seeds: int = Field(default=3, ge=1)
+    hidden: int = Field(default=4, ge=0)
+    seeds: int = Field(default=2, ge=1)
     ridges: tuple[float, ...] = Field(default=(1e-3, 3e-3, 1e-2), min_length=1)
     sharpness: float = Field(default=8.0, gt=0)
     steps: int = Field(default=60, ge=1)
+    weakness: Weakness = Weakness()
     inner: int = Field(default=3, ge=2)
     seed: int = 0
     fewest: int = Field(default=20, ge=1)
@@ -86,14 +88,13 @@ def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
             raise JoinError(f'any_worst: "{name}" is no condition; {nearest(name, known)}')
     learnt: dict[str, Floats] = {}
     looked_at = spec.features()
-    shifts = looked_at.shifts(book)
     samples = samples_of(
         looked_at, book, truths, weighted=spec.weighted, inner=spec.inner, seed=spec.seed
     )
     for name, sample in samples.items():
         if len(sample.parts) >= spec.fewest:
-            ridge = _choose(spec, name, sample, shifts)
-            scale = scale_of(sample.features, shifts)
+            ridge = _choose(spec, name, sample, book)
+            scale = scale_of(sample, looked_at, book, spec.weakness)
             units, seeds = sample.normalised(scale), range(spec.seed, spec.seed + _seeds(spec))
             nets = [_train(spec, name, units, ridge, seed) for seed in seeds]
             learnt |= _names(name, scale, nets)
@@ -122,17 +123,18 @@ def _seeds(spec: Spec) -> int:
     return spec.seeds if spec.hidden else 1
 
 
-def _choose(spec: Spec, name: str, sample: Sample, shifts: int) -> float:
-    """Return the ridge whose network loses least on the inner folds."""
+def _choose(spec: Spec, name: str, sample: Sample, book: Book) -> float:
+    """Return the ridge whose linear path alone, the most of a network, loses least inside."""
     if len(spec.ridges) == 1:
         return spec.ridges[0]
     losses = np.zeros(len(spec.ridges))
     event = spec.any_worst.get(name, 0.0)
+    linear = spec.model_copy(update={"hidden": 0})
     for outside, inside in cuts(sample):
-        scale = scale_of(outside.features, shifts)
+        scale = scale_of(outside, spec.features(), book, spec.weakness)
         learn, held = outside.normalised(scale), inside.normalised(scale)
         for index, ridge in enumerate(spec.ridges):
-            net = _train(spec, name, learn, ridge, spec.seed)
+            net = _train(linear, name, learn, ridge, spec.seed)
             logits = held.logs + _forward(held.features, net)[0]
             losses[index] += study_loss(held, logits, event=event, sharpness=HARD)[0]
     return spec.ridges[int(losses.argmin())]

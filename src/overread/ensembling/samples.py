@@ -17,19 +17,15 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class Sample(Table):
     """Graded units of one condition.
 
     Attributes:
-        logs: (n, grades) log probabilities of the members' mean.
-        features: (n, features), NaN where nothing is said; or normalised.
         parts: (n, grades) truth times weights; the row of a one-hot truth has one entry.
         study: (n,) index of the study.
         fold: (n,) inner fold of the subject.
     """
 
-    logs: Floats
-    features: Floats
     parts: Floats
     study: NDArray[np.int64]
     fold: NDArray[np.int64]
