@@ -136,7 +136,7 @@ def view_shapes(member: MemberSpec, views: Mapping[str, ViewSpec]) -> dict[str, 
     return {
         name: ViewShape(
             slices=views[name].slices.count,
-            channels=len(views[name].windows) * (3 if views[name].plane == "photo" else 1),
+            channels=views[name].depth,
             height=views[name].pixels[0],
             width=views[name].pixels[1],
         )
