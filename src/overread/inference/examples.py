@@ -15,7 +15,7 @@ from overread.imaging import ViewSpec, augment, centre, collate, mirror
 from overread.inference.cuts import StudyCuts, UnitCrops
 from overread.inference.marks import Points, marked_slots
 from overread.inference.member import MemberSpec, asked_targets, member_heads
-from overread.records import Labels, Rubric
+from overread.records import Labels, RecordError, Rubric
 
 __all__ = ["MemberExamples", "UnitLabels", "member_examples", "unit_labels"]
 
@@ -228,8 +228,13 @@ def member_examples(
 
     Returns:
         The examples, in the order of studies and units.
+
+    Raises:
+        RecordError: if labels of slices are to be learnt and no points are given.
     """
     asked_targets(rubric, member)
+    if labels is not None and member.loss.slices and points is None:
+        raise RecordError("loss.slices needs the dataset's true points; found none")
     first = cuts[member.views[0]]
     rows = np.array(
         [(study, unit) for study, one in enumerate(first) for unit in range(len(one))], np.int64

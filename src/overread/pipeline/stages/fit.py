@@ -53,7 +53,8 @@ def examples_of(task: Task, studies: list[Study], labels: Labels | None) -> Memb
         view: [load_cuts(part_folder(task.inputs[f"view.{view}"], one.id)) for one in studies]
         for view in member.views
     }
-    return member_examples(member, views, rubric, cuts, labels)
+    points = studies_of(task).keypoints if labels is not None and member.loss.slices else None
+    return member_examples(member, views, rubric, cuts, labels, points=points)
 
 
 STAGE = Stage("fit", 1, make)
