@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from overread.cli import data, demo, grading, recipes, store
+from overread.cli import data, demo, grading, importing, recipes, store
 
 __all__ = ["app", "main"]
 
@@ -84,7 +84,13 @@ def lines_of(error: Exception) -> list[str]:
     return [f"{type(error).__name__}: {words} (overread --traceback ... shows where)"]
 
 
-for commands in (data.COMMANDS, recipes.COMMANDS, grading.COMMANDS, demo.COMMANDS):
+for commands in (
+    data.COMMANDS,
+    recipes.COMMANDS,
+    grading.COMMANDS,
+    importing.COMMANDS,
+    demo.COMMANDS,
+):
     for name, function in commands.items():
         app.command(name)(guarded(function))
 shelf = typer.Typer(

@@ -1,0 +1,204 @@
+"""Grade one study with many networks, beside a plain loop over them; results are compared first.
+
+`python -m benchmarks.grade_many --help`. Networks have random weights, which cost the same as
+trained ones; points are the phantom's own, so that every crop shows what it should. Ours decodes a
+study once, cuts each distinct view once and encodes each distinct slice once; the plain loop
+decodes, cuts and predicts network by network, and runs the axial flip as a second whole pass.
+"""
+
+import argparse
+import importlib
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from benchmarks.timing import machine
+from overread.datasets import rsna2024_lumbar
+from overread.inference import Bundle, GradeSpec, cut_study, decode_study, grade_each, study_units
+from overread.inference.examples import member_examples
+from overread.inference.importing.checkpoints import LazyState
+from overread.inference.importing.lumbar_3rd_settings import (
+    GRADERS,
+    LOCATORS,
+    Spec,
+    bundle_recipe,
+    locator_spec,
+)
+from overread.inference.locator import locator_network
+from overread.inference.member import member_network
+from overread.models import slice_attention, use_threads
+from overread.phantoms import forge_lumbar
+
+__all__ = ["main"]
+
+SMALL = ("tkmn_0203_f1", "tkmn_S0202_f2", "tkmn_0123_f0", "tkmn_S0204_f2")
+GRADING = importlib.import_module("overread.inference.grade")  # the package shows its function
+OWN = ("spinal", "sides")
+TOLERANCE = 1e-5
+
+
+def write_bundle(folder: Path, names: tuple[str, ...]) -> None:
+    """Write a bundle of the published system with random weights; locators are left small."""
+    rubric = rsna2024_lumbar.rubric(rsna2024_lumbar.Spec())
+    kept = [
+        one for one in GRADERS if not names or {one.name(fold) for fold in one.folds} & {*names}
+    ]
+    recipe = bundle_recipe(Spec(), kept, LOCATORS)
+    members = {
+        name: member for name, member in recipe.members.items() if not names or name in names
+    }
+    ensembles = {
+        name: spec.model_copy(update={"of": tuple(p for p in spec.of if p in members or p in OWN)})
+        for name, spec in recipe.ensembles.items()
+    }
+    ensembles = {name: spec for name, spec in ensembles.items() if spec.of}
+    final = ensembles["final"]
+    ensembles["final"] = final.model_copy(
+        update={"of": tuple(part for part in final.of if part in ensembles)}
+    )
+    recipe = recipe.model_copy(update={"members": members, "ensembles": ensembles})
+    states = {
+        name: {0: LazyState(partial(_random, member, recipe.views, rubric, seed=number))}
+        for number, (name, member) in enumerate(members.items())
+    }
+    locators = {
+        name: {0: locator_network(locator_spec(Spec(), name, rows), seed=0).state_dict()}
+        for name, rows in LOCATORS.items()
+    }
+    Bundle(recipe, rubric, locators, states).save(folder)
+
+
+def _random(member: Any, views: Any, rubric: Any, *, seed: int) -> dict[str, torch.Tensor]:
+    return member_network(member, views, rubric, seed=seed).state_dict()
+
+
+def plain_loop(bundle: Bundle, study: Any, points: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {member: answers}: each member by itself, nothing shared."""
+    everything = lambda images: (images, torch.arange(len(images)))  # noqa: E731
+    found = {}
+    for name, member in bundle.recipe.members.items():
+        pixels, _ = decode_study(study)
+        units = study_units(bundle.rubric, study.id)
+        views = bundle.recipe.views
+        cuts = {v: [cut_study(views[v], pixels, points, units)[0]] for v in member.views}
+        examples = member_examples(member, views, bundle.rubric, cuts)
+        network = bundle.member_networks(name)[0]
+        with mock.patch.object(slice_attention, "without_repetitions", everything):
+            found[name] = _answers(network, examples)
+    return found
+
+
+def _answers(network: torch.nn.Module, examples: Any) -> dict[str, Any]:
+    """Return {head: mean logits}, straight and flipped, or {left and right: logits}."""
+    ways = [examples]
+    if examples.member.flip:
+        ways.append(examples.with_columns_reversed())
+    if examples.member.mirror == "shared":
+        ways.append(examples.mirrored())
+    logits = []
+    for way in ways:
+        batch = way.batch(range(len(way)), generator=None)
+        with torch.inference_mode():
+            logits.append({k: v for k, v in network(batch).items() if k.startswith("logits.")})
+    if examples.member.flip:
+        return {name[7:]: (one + logits[1][name]) / 2 for name, one in logits[0].items()}
+    left = {name[7:]: value for name, value in logits[0].items()}
+    if examples.member.mirror != "shared":
+        return left
+    partner = examples.rubric.partner
+    return left | {partner(name[7:]): value for name, value in logits[1].items()}
+
+
+def joined(bundle: Bundle, answers: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Return {target: (units, grades)}: softened, averaged over the members of its ensemble."""
+    found = {}
+    for name in OWN:
+        ensemble = bundle.recipe.ensembles.get(name)
+        for target in () if ensemble is None else ensemble.targets or ():
+            chances = [
+                torch.softmax(answers[member][target].double() / ensemble.temperature, -1)
+                for member in ensemble.of
+            ]
+            found[target] = torch.stack(chances).mean(0).numpy()
+    return found
+
+
+def compare(folder: Path, names: tuple[str, ...], studies: int) -> dict[str, Any]:
+    """Time both ways study by study and return the medians; refuse if answers differ."""
+    forge_lumbar(folder / "phantoms", num_studies=studies, seed=1, workers=1)
+    write_bundle(folder / "bundle", names)
+    dataset = rsna2024_lumbar.read(rsna2024_lumbar.Spec(), folder / "phantoms")
+    start = time.perf_counter()
+    bundle = Bundle.load(folder / "bundle")
+    for name in bundle.recipe.members:
+        bundle.member_networks(name)
+    rows: dict[str, Any] = {"load_s": time.perf_counter() - start}
+    rows |= {name: [] for name in ("ours_s", "ours_cpu_s", "plain_s", "plain_cpu_s")}
+    for study in dataset.studies:
+        points = {name: dataset.keypoints[name][study.id] for name in LOCATORS}
+        located = mock.Mock(return_value=(points, ()))
+        with mock.patch.object(GRADING, "_located", located), timed(rows, "ours"):
+            graded = grade_each(bundle, study, GradeSpec(unseen="answer"))
+        with timed(rows, "plain"):
+            plain = joined(bundle, plain_loop(bundle, study, points))
+        rows["greatest_difference"] = max(
+            rows.get("greatest_difference", 0.0), _difference(bundle, graded.predictions, plain)
+        )
+    return rows
+
+
+@contextmanager
+def timed(rows: dict[str, Any], name: str) -> Iterator[None]:
+    """Note seconds by the wall and of the processor, for machines that others use too."""
+    wall, work = time.perf_counter(), time.process_time()
+    yield
+    rows[f"{name}_s"].append(time.perf_counter() - wall)
+    rows[f"{name}_cpu_s"].append(time.process_time() - work)
+
+
+def _difference(bundle: Bundle, found: Any, plain: dict[str, np.ndarray]) -> float:
+    table = {(r["unit"], r["target"]): r["probabilities"] for r in found.frame.to_dicts()}
+    study = next(iter(table))[0].rpartition("@")[0]
+    units = [unit for unit, _ in study_units(bundle.rubric, study)]
+    gaps = [
+        np.abs(np.array(table[unit, target]) - values[row]).max()
+        for target, values in plain.items()
+        for row, unit in enumerate(units)
+    ]
+    if max(gaps) > TOLERANCE or len(gaps) != len(table):
+        raise ValueError(f"answers differ by {max(gaps)}, {len(gaps)} of {len(table)} compared")
+    return float(max(gaps))
+
+
+def main() -> None:
+    """Run and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="all 52 networks (13 GB of weights)")
+    parser.add_argument("--member", action="append", help="such as tkmn_0203_f1; repeatable")
+    parser.add_argument("--studies", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    use_threads(options.threads)
+    names = () if options.all else tuple(options.member or SMALL)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = compare(Path(folder), names, options.studies)
+    rows["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    rows["members"] = len(names) or 52
+    for kind in ("s", "cpu_s"):
+        middle = [float(np.median(rows[f"{name}_{kind}"])) for name in ("plain", "ours")]
+        rows[f"ratio_{kind}"] = middle[0] / middle[1]
+    print(json.dumps({"machine": machine(), **rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
