@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from overread.cli import data, demo, grading, importing, recipes, store
+from overread.cli import audit, data, demo, grading, importing, recipes, store
 
 __all__ = ["app", "main"]
 
@@ -90,6 +90,7 @@ for commands in (
     grading.COMMANDS,
     importing.COMMANDS,
     demo.COMMANDS,
+    audit.COMMANDS,
 ):
     for name, function in commands.items():
         app.command(name)(guarded(function))

@@ -1,5 +1,6 @@
 """What people read: a page for graded studies, a page for a run. Records in, HTML out."""
 
+from overread.reporting.audit_page import Marked, audit_page
 from overread.reporting.run_page import run_page
 from overread.reporting.run_report import Case, Curve, RunReport
 from overread.reporting.study_page import study_page
@@ -9,9 +10,11 @@ from overread.reporting.trust_report import ReaderBand, TrustReport
 __all__ = [
     "Case",
     "Curve",
+    "Marked",
     "ReaderBand",
     "RunReport",
     "TrustReport",
+    "audit_page",
     "run_page",
     "study_page",
     "worst_cases",
