@@ -64,8 +64,8 @@ class Picture:
         site: of the unit that it is about; None = the whole study.
         marks: points on it.
         outline: corners (x, y) px of what was cut out of it; empty = nothing.
-        kind: "overview" (a slice with the points of a study), "slice" (the whole slice of a crop)
-            or "crop" (what a network saw).
+        kind: "overview" (a slice with the points of a study), "slice" (the whole slice of a crop),
+            "crop" (what a network saw) or "photo" (a whole photograph).
     """
 
     title: str
@@ -233,7 +233,22 @@ class Grades:
             }
         for name, unit in units.items():
             unit["views"] = [_seen(one) for one in study.seen.get(name, ())]
+            unit.update(self._combined(unit["targets"]))
         return list(units.values())
+
+    def _combined(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return {"combined": {name: grade, its number and share}}, or nothing without any."""
+        grades = {target.name: target.grades for target, _ in self.rubric.joint}
+        said = {name: tuple(one["probabilities"].values()) for name, one in answers.items()}
+        combined = {
+            name: {
+                "grade": grades[name][int(np.argmax(chances))],
+                "number": int(np.argmax(chances)),
+                "probability": max(chances),
+            }
+            for name, chances in self.rubric.combine(said).items()
+        }
+        return {"combined": combined} if combined else {}
 
     def _set(self, study: GradedStudy, row: Mapping[str, Any]) -> dict[str, list[str]]:
         """Return {"set": names of grades}, or nothing where no sets were made."""

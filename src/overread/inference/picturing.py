@@ -19,6 +19,7 @@ __all__ = ["crop_pictures", "picture_study"]
 
 OVERVIEW_PX = (640, 640)
 SLICE_PX = (320, 320)
+PHOTO_PX = 400  # the longer side, at most
 PERCENTILES = (0.5, 99.5)
 
 
@@ -122,6 +123,9 @@ def _crops(
                 continue
             shown.add((frame.sop_instance_uid, site))
             uid = frame.sop_instance_uid
+            if views[name].plane == "photo":
+                yield Picture(name, _photograph(*slices[uid]), uid, site, kind="photo")
+                continue
             if views[name].plane == "axial":
                 outline = _outline(views[name], cut.planes.take([middle]))
                 yield _whole(pixels, slices[uid], (name, uid, site), outline)
@@ -151,6 +155,15 @@ def crop_pictures(
     return tuple(pictures)
 
 
+def _photograph(volume: Volume, index: int) -> NDArray[np.uint8]:
+    """Return a whole photograph in its colours, made smaller in whole steps."""
+    rows, columns = (int(size) for size in volume.planes.size[index])
+    step = max(1, -(-max(rows, columns) // PHOTO_PX))
+    kept = np.asarray(volume.array[index, : rows // step * step, : columns // step * step])
+    parts = kept.reshape(rows // step, step, columns // step, step, *kept.shape[2:])
+    return np.asarray(np.round(parts.mean(axis=(1, 3)).clip(0, 255)), np.uint8)
+
+
 def _slices(pixels: StudyPixels) -> dict[str, tuple[Volume, int]]:
     """Return {SOP instance UID: volume and slice}."""
     return {
@@ -162,10 +175,9 @@ def _slices(pixels: StudyPixels) -> dict[str, tuple[Volume, int]]:
 
 def _outline(view: ViewSpec, plane: Planes) -> NDArray[np.float64]:
     """Return the corners (4, 3) in world mm of what the networks see of a stored crop."""
-    stored, seen = np.array(view.stored), np.array(view.pixels)
-    top, left = (stored - seen) / 2 - 0.5
-    bottom, right = (stored + seen) / 2 - 0.5
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    _, rows, columns = view.window
+    top, bottom, left, right = rows.start, rows.stop, columns.start, columns.stop
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5
     return plane.to_world(np.zeros(4, np.int64), corners)
 
 
@@ -186,11 +198,10 @@ def _whole(
 
 
 def _window(view: ViewSpec, pixels: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return the middle of a stored crop, as the networks see it; first window."""
-    rows, columns = view.pixels
-    top = (pixels.shape[-2] - rows) // 2
-    left = (pixels.shape[-1] - columns) // 2
-    return pixels[0, top : top + rows, left : left + columns].astype(np.float32)
+    """Return the middle of a stored crop, as the networks see it; first window, in its colours."""
+    _, rows, columns = view.window
+    middle = pixels[:, rows, columns].astype(np.float32)
+    return np.moveaxis(middle[:3], 0, -1) if view.plane == "photo" else middle[0]
 
 
 def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """What people read: a page for graded studies, a page for a run. Records in, HTML out."""
 
 from overread.reporting.audit_page import Marked, audit_page
+from overread.reporting.photo_page import photo_page
 from overread.reporting.run_page import run_page
 from overread.reporting.run_report import Case, Curve, RunReport
 from overread.reporting.study_page import study_page
@@ -15,6 +16,7 @@ __all__ = [
     "RunReport",
     "TrustReport",
     "audit_page",
+    "photo_page",
     "run_page",
     "study_page",
     "worst_cases",
