@@ -3,6 +3,7 @@
 Shelf: `slice_attention` (grades), `heatmap` (points). The other files are the workshop.
 """
 
+from overread.models.backbones import is_spelled
 from overread.models.encoder import Encoder, EncoderSpec, Pyramid, build_encoder, build_pyramid
 from overread.models.numerics import flush_denormals, keep_memory, use_threads
 from overread.models.shapes import ImageNetwork, ViewShape
@@ -20,6 +21,7 @@ __all__ = [
     "build_pyramid",
     "declare_vision_operators",
     "flush_denormals",
+    "is_spelled",
     "keep_memory",
     "use_threads",
 ]

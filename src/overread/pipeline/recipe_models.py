@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from overread.models import EncoderSpec, WeightsError, build_pyramid
+from overread.models import EncoderSpec, WeightsError, build_pyramid, is_spelled
 from overread.pipeline.recipe_errors import Fault
 from overread.pipeline.recipe_text import Path
 from overread.shelf import Named, names_on_shelf, nearest, settings_of, take
@@ -78,7 +78,9 @@ def _of_own(path: Path, spec: EncoderSpec, levels: tuple[int, ...]) -> Iterator[
 
 @cache
 def _no_backbone(name: str) -> str | None:
-    """Return what is wrong with the name of a backbone, or None; it costs seconds only once."""
+    """Return what is wrong with the name of a backbone, or None; a wrong one costs seconds."""
+    if is_spelled(name):
+        return None
     try:
         build_pyramid(EncoderSpec(backbone=name, weights=NOWHERE), channels=1, levels=(0, 1))
     except WeightsError:
