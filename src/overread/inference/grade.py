@@ -135,10 +135,9 @@ def grade_study(
     _check_series(bundle, study, spec)
     keypoints, findings = _located(bundle, pixels, spec, fold)
     units = study_units(bundle.rubric, study.id)
-    made = {
-        name: cut_study(view, pixels, keypoints, units)
-        for name, view in bundle.recipe.views.items()
-    }
+    views = bundle.recipe.views
+    alike = {view: cut_study(view, pixels, keypoints, units) for view in {*views.values()}}
+    made = {name: alike[view] for name, view in views.items()}
     if not any(cuts.mask.any() for cuts, _ in made.values()):
         raise StudyRefusedError(
             f"study {study.id}: found nothing to look at, no view shows any slice; "
@@ -190,11 +189,15 @@ def _check_series(bundle: Bundle, study: Study, spec: GradeSpec) -> None:
 def _located(
     bundle: Bundle, pixels: StudyPixels, spec: GradeSpec, fold: int | None
 ) -> tuple[dict[str, Keypoints], tuple[Finding, ...]]:
-    """Return the points of all locators, and what was not found."""
+    """Return the points of all locators that are no mere parts, and what was not found."""
     recipe = bundle.recipe
     keypoints: dict[str, Keypoints] = {}
     findings: tuple[Finding, ...] = ()
+    parts = {part for locator in recipe.locators.values() for part in locator.of}
+    parts -= {one.around for one in (*recipe.views.values(), *recipe.locators.values())}
     for name in order_locators(recipe.locators):
+        if name in parts:
+            continue
         locator = recipe.locators[name]
         networks = bundle.locator_networks(name, fold)
         keypoints[name] = locate(networks, locator, pixels, keypoints, fold=fold)

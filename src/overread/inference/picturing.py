@@ -45,7 +45,7 @@ def picture_study(
     overviews = [
         picture
         for name, locator in recipe.locators.items()
-        if locator.around is None
+        if locator.around is None and name in keypoints
         for picture in _overview(locator.series, _upright(pixels, keypoints[name]), keypoints[name])
     ]
     return (*overviews, *_crops(recipe.views, sites, crops, pixels))
