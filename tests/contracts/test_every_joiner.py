@@ -31,11 +31,18 @@ FOLDS = Folds(pl.DataFrame({"subject": STUDIES, "fold": [one % 3 for one in rang
 FIXED = {"mean", "geometric", "vote"}  # learn nothing
 # Small enough for a contract, and such that what is learnt differs from the mean.
 TREES = {"use": "lightgbm_stack", "rounds": 6, "fewest_in_leaf": 8, "rate": 0.2, "inner": 2}
-NETWORK = {"use": "metric_network", "seeds": 2, "ridges": [0.01, 0.1], "steps": 10, "inner": 2}
+NETWORK = {
+    "use": "metric_network",
+    "members": True,
+    "seeds": 2,
+    "ridges": [0.01, 0.1],
+    "steps": 10,
+    "inner": 2,
+}
 QUICK = {
     "lightgbm_stack": TREES,
     "metric_network": {**NETWORK, "any_worst": {"middle": 1.0}},
-    "linear_stack": {"use": "linear_stack", "ridges": [0.01, 0.1], "inner": 2},
+    "linear_stack": {"use": "linear_stack", "members": True, "ridges": [0.01, 0.1], "inner": 2},
     "blend": {"use": "blend", "joiners": [TREES, NETWORK]},
     "select": {"use": "select", "joiners": [{"use": "mean"}, {"use": "vector"}], "inner": 2},
 }

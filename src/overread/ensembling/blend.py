@@ -22,12 +22,14 @@ class Spec(shelf.Spec):
     """Settings.
 
     Attributes:
-        joiners: of this shelf, with their settings.
+        joiners: of this shelf, with their settings; by default one of each kind, from the one with
+            the fewest parameters to those with the most.
         floor: probabilities below count as this.
     """
 
     joiners: tuple[Named, ...] = Field(
         default=(
+            Named(use="temperature"),
             Named(use="linear_stack"),
             Named(use="lightgbm_stack"),
             Named(use="metric_network"),

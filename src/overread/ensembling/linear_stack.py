@@ -30,7 +30,8 @@ class Spec(shelf.Spec):
         weighted: fit to the loss with the rubric's weights; else every unit weighs 1.
         around: kinds of context: "side" (the mirror partner), "conditions" (others at the unit),
             "neighbours" (sites before and after), "study" (the other sites).
-        members: let members differ from their mean; else only the mean is looked at.
+        members: look also at how each member differs from the mean: worth it where one is much
+            better than the others.
         by_site: let each site have its own shift.
         ridges: penalties to choose from, in units of the loss for standardised features.
         weakness: how strongly kinds of features are drawn to 0, beside context and sites.
@@ -42,7 +43,7 @@ class Spec(shelf.Spec):
 
     weighted: bool = True
     around: tuple[Around, ...] = ("side", "conditions")
-    members: bool = True
+    members: bool = False
     by_site: bool = True
     ridges: tuple[float, ...] = Field(default=(1e-3, 3e-3, 1e-2, 3e-2), min_length=1)
     weakness: Weakness = Weakness()

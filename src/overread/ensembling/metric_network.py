@@ -39,7 +39,7 @@ class Spec(shelf.Spec):
             the log loss weighs 1. A condition goes by the first of its targets.
         weighted: fit to the loss with the rubric's weights; else every unit weighs 1.
         around: kinds of context, see `linear_stack`.
-        members: look at how each member differs from their mean.
+        members: look also at how each member differs from their mean.
         by_site: let each site have its own shift.
         hidden: units of the hidden layer; 0 = the linear path alone.
         seeds: networks that are averaged.
@@ -56,7 +56,7 @@ class Spec(shelf.Spec):
     any_worst: Mapping[str, float] = {}
     weighted: bool = True
     around: tuple[Around, ...] = ("side", "conditions")
-    members: bool = True
+    members: bool = False
     by_site: bool = True
     hidden: int = Field(default=4, ge=0)
     seeds: int = Field(default=2, ge=1)
