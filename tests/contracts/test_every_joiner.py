@@ -33,6 +33,7 @@ FIXED = {"mean", "geometric", "vote"}  # learn nothing
 TREES = {"use": "lightgbm_stack", "rounds": 6, "fewest_in_leaf": 8, "rate": 0.2, "inner": 2}
 NETWORK = {
     "use": "metric_network",
+    "hidden": 3,
     "members": True,
     "seeds": 2,
     "ridges": [0.01, 0.1],

@@ -108,7 +108,7 @@ def test_blend_is_the_geometric_mean():
 
 STACKS = [
     {"use": "linear_stack", "ridges": [0.01]},
-    {"use": "metric_network", "ridges": [0.01], "seeds": 1},
+    {"use": "metric_network", "ridges": [0.01], "hidden": 4, "seeds": 1},
     {"use": "lightgbm_stack", "rounds": 30, "rate": 0.1, "fewest_in_leaf": 20},
 ]
 

@@ -1,11 +1,11 @@
 """A small network on what the members say of a unit and around it, trained on the metric itself.
 
-For each condition a linear path and a hidden layer add to the logits of the members' mean. They are
-trained on the weighted log loss together with the event "any unit of the study has the worst
-grade". Both sides of a condition share the network and read their context from the own side, so a
-mirrored study gets the mirrored answer. Networks of several seeds are averaged; how strongly their
-weights are drawn to 0 is chosen on inner folds, so the answer stays near the mean where data are
-few.
+For each condition a linear path, and a hidden layer if asked for, add to the logits of the members'
+mean. They are trained on the weighted log loss together with the event "any unit of the study has
+the worst grade". Both sides of a condition share the network and read their context from the own
+side, so a mirrored study gets the mirrored answer. Networks of several seeds are averaged; how
+strongly their weights are drawn to 0 is chosen on inner folds, so the answer stays near the mean
+where data are few.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,8 @@ class Spec(shelf.Spec):
         around: kinds of context, see `linear_stack`.
         members: look also at how each member differs from their mean.
         by_site: let each site have its own shift.
-        hidden: units of the hidden layer; 0 = the linear path alone.
+        hidden: units of the hidden layer; 0 = the linear path alone, the default because on a
+            thousand studies a hidden layer added nothing.
         seeds: networks that are averaged.
         ridges: penalties to choose from, in units of the loss for standardised features.
         sharpness: of the soft maximum over the units of a study.
@@ -58,7 +59,7 @@ class Spec(shelf.Spec):
     around: tuple[Around, ...] = ("side", "conditions")
     members: bool = False
     by_site: bool = True
-    hidden: int = Field(default=4, ge=0)
+    hidden: int = Field(default=0, ge=0)
     seeds: int = Field(default=2, ge=1)
     ridges: tuple[float, ...] = Field(default=(1e-3, 3e-3, 1e-2), min_length=1)
     sharpness: float = Field(default=8.0, gt=0)
