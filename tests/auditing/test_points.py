@@ -49,6 +49,17 @@ def test_sound_points_are_not_suspicious() -> None:
     assert len(point_suspicions(_judged(_marks()), spec=SPEC)) <= 1
 
 
+def test_few_studies_accuse_nobody() -> None:
+    """Ten studies tell too little of how points lie to one another."""
+    found = [
+        one
+        for seed in range(3)
+        for one in point_suspicions(_judged(_marks(studies=10, seed=seed)), spec=SPEC)
+    ]
+
+    assert found == []
+
+
 def test_a_point_in_the_corner_comes_first() -> None:
     """It is named with the place where its neighbours expect it, and they are not suspected."""
     marks = _marks()

@@ -94,6 +94,9 @@ def learn_shape(values: Floats) -> Shape:
     centred = np.where(whole, inner - mean, 0.0)
     pairs = np.maximum(whole.T.astype(np.float64) @ whole, 1.0)
     covariance = centred.T @ centred / pairs
+    # With few studies, points seem to tell more of one another than they do.
+    doubt = min(1.0, (flat.shape[1] / len(flat)) ** 2)
+    covariance += doubt * np.diag(np.diag(covariance))
     # Pairwise covariances need not be a covariance: negative directions are raised to the noise.
     sizes, ways = np.linalg.eigh((covariance + covariance.T) / 2)
     sizes = np.maximum(sizes, 1e-4 * sizes.max() / len(sizes) + 1e-6)
