@@ -22,7 +22,6 @@ from overread.pipeline.recipe_reach import new_folds, predictors_of, seen_locato
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.join import LEARNT
 from overread.pipeline.stages.score import load_scores
-from overread.pipeline.stages.trust import load_thresholds
 from overread.pipeline.step import Step
 from overread.pipeline.store import Store
 from overread.shelf import Named
@@ -113,6 +112,8 @@ def _learnt(store: Store, step: Step) -> dict[str, Any]:
 
 
 def _thresholds(store: Store, graph: Graph) -> dict[str, Any]:
+    from overread.pipeline.stages.trust import load_thresholds  # with pages and figures
+
     step = graph.report.inputs.get("trust")
     return {} if step is None else load_thresholds(store.folder(step))
 

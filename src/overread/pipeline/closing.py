@@ -5,12 +5,14 @@ from typing import Any
 
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.recipe_reach import caveats
-from overread.pipeline.stages import report, score
-from overread.pipeline.step import Step
+from overread.pipeline.stages import score
+from overread.pipeline.step import Later, Stage, Step
 from overread.records import Rubric
 from overread.shelf import settings_of
 
 __all__ = ["report_step", "score_step"]
+
+REPORT = Stage("report", 2, Later("report"))
 
 
 def score_step(
@@ -56,7 +58,7 @@ def report_step(
             "fit.NAME.foldN" and "locate_fit.NAME.foldN".
     """
     return Step(
-        report.STAGE,
+        REPORT,
         recipe.name_in_store,
         {
             "recipe": recipe.name,

@@ -6,12 +6,13 @@ Nothing here knows of recipes or of the store; a step's key follows from its set
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from overread.pipeline.keys import hash_json
 
-__all__ = ["Context", "Outcome", "Progress", "Stage", "Step", "Task", "in_order"]
+__all__ = ["Context", "Later", "Outcome", "Progress", "Stage", "Step", "Task", "in_order"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -86,6 +87,23 @@ class Stage:
     version: int
     make: Callable[[Task], Outcome | None]
     cache: bool = False
+
+
+@dataclass(frozen=True)
+class Later:
+    """The work of a stage whose file is opened when the work is done, so that plans are quick.
+
+    Attributes:
+        stage: name of the file in `overread.pipeline.stages`.
+    """
+
+    stage: str
+
+    def __call__(self, task: Task) -> Outcome | None:
+        """Do the work."""
+        module = import_module(f"overread.pipeline.stages.{self.stage}")
+        outcome: Outcome | None = module.make(task)
+        return outcome
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from overread.pipeline.recipe import Recipe
-from overread.pipeline.stages import trust
-from overread.pipeline.step import Step
+from overread.pipeline.step import Later, Stage, Step
 from overread.records import Rubric
 from overread.shelf import settings_of
 
 __all__ = ["trust_steps"]
+
+TRUST = Stage("trust", 1, Later("trust"))
 
 
 def trust_steps(
@@ -35,7 +36,7 @@ def trust_steps(
     members = {} if joined is None else {f"predictor.{n}": predictors[n] for n in joined.of}
     return {
         "trust": Step(
-            trust.STAGE,
+            TRUST,
             recipe.name_in_store,
             settings,
             {**ground, "final": predictors[recipe.final], **members},

@@ -20,12 +20,12 @@ from overread.pipeline.parts import part_folder
 from overread.pipeline.recipe import resolved_recipe
 from overread.pipeline.stages.score import load_scores, out_of_fold
 from overread.pipeline.stages.trust import load_trust
-from overread.pipeline.step import Stage, Step, Task, in_order
+from overread.pipeline.step import Step, Task, in_order
 from overread.pipeline.store import Entry, now
 from overread.records import Labels
 from overread.reporting import Case, Curve, RunReport, run_page, worst_cases
 
-__all__ = ["PAGE", "STAGE"]
+__all__ = ["PAGE", "make"]
 
 PAGE = "page.html"
 LOG = "log.jsonl"
@@ -153,6 +153,3 @@ def _middle(
         return None
     image = np.asarray(pixels[unit, present[len(present) // 2], 0], np.float32)
     return np.asarray(np.clip(image * 255, 0, 255), np.uint8)
-
-
-STAGE = Stage("report", 2, make)

@@ -23,7 +23,7 @@ from overread.inference import EnsembleSpec
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.pipeline.trust_spec import ReaderSpec, TrustSpec
 from overread.records import Folds, Labels, Predictions, Rubric
 from overread.reporting import ReaderBand, TrustReport
@@ -38,7 +38,7 @@ from overread.scoring import (
 )
 from overread.shelf import Named
 
-__all__ = ["STAGE", "load_thresholds", "load_trust"]
+__all__ = ["load_thresholds", "load_trust", "make"]
 
 SETS, THRESHOLDS, ABOUT = "sets.parquet", "thresholds.safetensors", "about.json"
 AGAINST = "most probable grade"
@@ -158,6 +158,3 @@ def load_thresholds(entry: Path) -> dict[str, NDArray[np.generic]]:
     """Return the thresholds that new studies get; empty where sets were not asked for."""
     path = entry / THRESHOLDS
     return dict(safetensors.numpy.load_file(path)) if path.is_file() else {}
-
-
-STAGE = Stage("trust", 1, make)
