@@ -194,7 +194,8 @@ def _located(
     keypoints: dict[str, Keypoints] = {}
     findings: tuple[Finding, ...] = ()
     parts = {part for locator in recipe.locators.values() for part in locator.of}
-    parts -= {one.around for one in (*recipe.views.values(), *recipe.locators.values())}
+    parts -= {view.around for view in recipe.views.values()}
+    parts -= {locator.around for locator in recipe.locators.values()}
     for name in order_locators(recipe.locators):
         if name in parts:
             continue
