@@ -129,7 +129,7 @@ def test_killed_anywhere_a_run_ends_with_the_same_bits(ran, data, tmp_path) -> N
     """Kill -9 at several moments; networks, points and predictions equal the undisturbed run's."""
     recipe, store = write_recipe(tmp_path), Store(tmp_path / "store")
     command = [sys.executable, "-m", "overread", "run", recipe, "--data", data]
-    command += ["--store", store.root, "--workers", "1"]
+    command += ["--store", store.root, "--workers", "1", "--jobs", "1"]
     for stage in ("decode", "locate_fit", "fit"):
         driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 120

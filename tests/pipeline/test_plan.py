@@ -30,7 +30,7 @@ def test_every_recipe_reads_and_plans(path, tmp_path) -> None:
     """Each recipe that ships has steps to do, for data that is not there yet."""
     recipe = read_recipe(path)
     data = None
-    if recipe.dataset.forge is None:
+    if recipe.dataset.forge is None or recipe.dataset.forge.photos:
         data = tmp_path / "data"
         data.mkdir()
     made = plan(recipe, data, tmp_path / "store")

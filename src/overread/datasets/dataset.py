@@ -93,7 +93,9 @@ def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
             column that comes nearest.
     """
     if not path.is_file():
-        raise DatasetError(f"{path}: found no such file, expected a table with {_list(columns)}")
+        raise DatasetError(
+            f"{path}: found no such file, expected a table with {_list(columns)}; check the folder"
+        )
     try:
         frame = _as_text(path)
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -25,7 +25,7 @@ from overread.phantoms.head_ct_scan_files import (
     write_scan,
     write_tables,
 )
-from overread.phantoms.streams import stream
+from overread.phantoms.streams import one_thread, stream
 
 __all__ = ["forge_head_ct", "forge_scan", "patient_of"]
 
@@ -139,6 +139,7 @@ def _truth(scan: Scan, bleeds: tuple[Bleed, ...], age: float) -> dict[str, Any]:
     }
 
 
+@one_thread
 def _forge_one(
     folder: Path, index: int, *, seed: int, style: str, pixels: int
 ) -> tuple[list[tuple[str, int]], dict[str, Any]]:

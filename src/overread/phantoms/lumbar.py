@@ -13,6 +13,7 @@ from overread.phantoms.drawing import draw_study
 from overread.phantoms.forged_study import ForgedStudy
 from overread.phantoms.mirror import mirror_study
 from overread.phantoms.rsna_layout import StudyRows, write_study, write_tables
+from overread.phantoms.streams import one_thread
 
 Style = Literal["clean", "hospital"]
 
@@ -58,6 +59,7 @@ def forge_lumbar(
     write_tables(folder, rows)
 
 
+@one_thread
 def forge_study(seed: int, index: int, *, style: Style = "clean") -> ForgedStudy:
     """Forge one study in memory: pixels, planes, points and truth, nothing written."""
     study = draw_study(seed, index)
@@ -79,6 +81,7 @@ def _check(folder: Path, *, num_studies: int, seed: int, style: str, workers: in
         )
 
 
+@one_thread
 def _forge_one(folder: Path, index: int, *, seed: int, style: Style, mirrored: bool) -> StudyRows:
     study = forge_study(seed, index, style=style)
     return write_study(folder, mirror_study(study) if mirrored else study)

@@ -1,11 +1,19 @@
-"""Random streams and numbers of studies: functions of seed, index and purpose alone."""
+"""Random streams and numbers of studies: functions of seed, index and purpose alone.
+
+Forging computes with one thread of linear algebra: on small arrays it is faster, and the last bits
+of a product depend on the number.
+"""
 
 from hashlib import sha256
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 _ID_STEP = 2_654_435_761  # odd: place -> number is one-to-one modulo 2**32
 _SERIES_A_STUDY = 8
+
+
+one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
 
 def stream(seed: int, index: int, purpose: str) -> np.random.Generator:
