@@ -33,9 +33,10 @@ def test_a_picture_with_all_levels_is_a_study_with_points(tmp_path) -> None:
     dataset = MODULE.read(MODULE.Spec(), tmp_path)
     found = dataset.keypoints["discs"]["lsd-a"]
 
-    assert {
-        study.id: study.series[0].role for study in dataset.studies
-    } == {"lsd-a": "sagittal_t2", "osf-b": "sagittal_t1"}
+    assert {study.id: study.series[0].role for study in dataset.studies} == {
+        "lsd-a": "sagittal_t2",
+        "osf-b": "sagittal_t1",
+    }
     assert found.names == LEVELS
     assert found.get("L2/L3").tolist() == [11, 5, 0]
     assert len(dataset.labels) == 0

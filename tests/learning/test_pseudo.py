@@ -63,9 +63,12 @@ def test_only_empty_cells_change_and_are_the_mean_of_the_teachers() -> None:
 
     assert found["1", "canal"]["probabilities"] == [1.0, 0.0]
     assert found["1", "left"]["probabilities"] == pytest.approx([0.4, 0.6])
-    assert {
-        study + target: row["origin"] for (study, target), row in found.items()
-    } == {"1canal": "truth", "1left": "pseudo", "2canal": "pseudo", "2left": "truth"}
+    assert {study + target: row["origin"] for (study, target), row in found.items()} == {
+        "1canal": "truth",
+        "1left": "pseudo",
+        "2canal": "pseudo",
+        "2left": "truth",
+    }
 
 
 def test_cells_of_studies_that_no_teacher_saw_stay_empty() -> None:
