@@ -12,11 +12,12 @@ from overread.pipeline import read_recipe, run, shipped_recipes
 def tables(real_data, tmp_path) -> Path:
     """The layout that the recipe expects, linked to real tables; skipped where there are none."""
     real, folder = real_data / "lumbar_rsna2024", tmp_path / "data"
-    (folder / "oof").mkdir(parents=True)
+    for below in ("labels", "oof_yu4u"):
+        (folder / below).mkdir(parents=True)
     places = {
-        "train.csv": real / "labels" / "train.csv",
-        "folds.csv": real / "labels" / "folds_yu4u.csv",
-        **{f"oof/{one.name}": one for one in (real / "oof_yu4u").glob("*.csv.gz")},
+        "labels/train.csv": real / "labels" / "train.csv",
+        "labels/folds_yu4u.csv": real / "labels" / "folds_yu4u.csv",
+        **{f"oof_yu4u/{one.name}": one for one in (real / "oof_yu4u").glob("*.csv.gz")},
     }
     if len(places) < 9 or not all(place.is_file() for place in places.values()):
         pytest.skip(f"{real} with labels and oof_yu4u is absent")
