@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from overread.imaging import read_studies
-    from overread.inference import Bundle, grade
-    from overread.pipeline import Plan, Ran, Recipe, plan, read_recipe, run
+    from overread.inference.bundle import Bundle
+    from overread.inference.grade import grade
+    from overread.pipeline.driver import Ran, run
+    from overread.pipeline.plan import Plan, plan
+    from overread.pipeline.recipe import Recipe, read_recipe
 
 __all__ = ["Bundle", "Plan", "Ran", "Recipe", "grade", "plan", "read_recipe", "read_studies", "run"]
 

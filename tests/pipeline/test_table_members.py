@@ -115,7 +115,7 @@ def test_a_table_about_other_studies_is_refused(tmp_path) -> None:
     [
         ("oof/a.csv", "/oof/a.csv", 'members.a.table: found "/oof/a.csv", expected a file below'),
         ("table: oof/a.csv", "table: 3", "members.a.table: found 3 (a number), expected a word"),
-        ("table: oof", "rol: 1\n    table: oof", "members.a.rol: unknown key; known: table"),
+        ("table: oof", "rol: 1\n    table: oof", "members.a.rol: unknown key"),
     ],
 )
 def test_faults_of_a_table_are_told_where_they_stand(tmp_path, old, new, line) -> None:

@@ -6,6 +6,7 @@ with backslashes between them), or columns of their own as published copies have
 """
 
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -86,6 +87,6 @@ def _numbers(frame: pl.DataFrame, tag: str, count: int) -> list[pl.Expr]:
 
 
 def _finding(code: str, count: int, words: str, path: Path) -> Finding:
-    severity = "note" if code == "positions_repeat" else "repaired"
+    severity: Literal["note", "repaired"] = "note" if code == "positions_repeat" else "repaired"
     kept = "they stay, in order of their ids" if severity == "note" else "they are left out"
     return Finding(code, severity, f"{path.name}: {count} slices {words}; {kept}", str(path))

@@ -28,6 +28,7 @@ from overread.datasets.dataset import (
     read_table,
     refuse_repeats,
 )
+from overread.datasets.lumbar_levels import LevelTable, read_levels
 from overread.datasets.lumbar_points import corrected_points, lift_points, read_points
 from overread.datasets.lumbar_rows import COLUMNS, RUBRIC, parse_row_id, row_id
 from overread.datasets.lumbar_tables import labels_of
@@ -38,6 +39,7 @@ from overread.phantoms.lumbar import Style
 from overread.records import Finding, Keypoints, Labels, Predictions, Rubric, Study
 
 __all__ = [
+    "LevelTable",
     "Spec",
     "forge",
     "labels_of",
@@ -45,6 +47,7 @@ __all__ = [
     "parse_row_id",
     "read",
     "read_labels",
+    "read_levels",
     "read_submission",
     "row_id",
     "rubric",

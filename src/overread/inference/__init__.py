@@ -35,7 +35,7 @@ from overread.inference.picturing import crop_pictures
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import measure_ranges, range_findings
 from overread.inference.table_spec import TableSpec
-from overread.inference.tables import join_tables, tables_by_member
+from overread.inference.tables import join_tables, read_member_table, tables_by_member
 
 __all__ = [
     "Bundle",
@@ -81,6 +81,7 @@ __all__ = [
     "order_locators",
     "predict_member",
     "range_findings",
+    "read_member_table",
     "rubric_from_json",
     "rubric_to_json",
     "save_cuts",

@@ -1,6 +1,7 @@
 """What a member that is a table is: settings that training and serving share."""
 
 from pathlib import PurePosixPath
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -16,9 +17,18 @@ class TableSpec(Spec):
         table: file below the dataset's folder, in the layout of its submissions; the ending `.gz`
             may be left out. Each subject's rows come from networks that have not seen it, by the
             recipe's folds: nothing in a table can tell, so it is taken on trust.
+        rows: how rows are laid out: "submission" as the dataset's submissions; or a table of parts
+            of units, such as slices, several rows a unit: {numbers: logits, several: mean}, as the
+            dataset's `read_levels` takes it.
     """
 
     table: str
+    rows: Literal["submission"] | dict[str, Any] = "submission"
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the fields that came later and change nothing at their default."""
+        return frozenset({"rows"})
 
     @field_validator("table")
     @classmethod

@@ -5,17 +5,45 @@ How a table is laid out is the business of the dataset; how answers are joined, 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
+from overread.datasets import DatasetError
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
 from overread.inference.joining import join_final
+from overread.inference.table_spec import TableSpec
 from overread.records import Predictions
-from overread.shelf import nearest, settings_of
+from overread.shelf import Named, nearest, settings_of
 
-__all__ = ["join_tables", "tables_by_member"]
+__all__ = ["join_tables", "read_member_table", "tables_by_member"]
+
+
+def read_member_table(dataset: Named, table: TableSpec, path: Path, name: str) -> Predictions:
+    """Read the answers of a member that is a table, as predictions of that name.
+
+    Raises:
+        DatasetError: if the table is not as it should be, or the dataset has no such rows.
+    """
+    module, spec = settings_of("overread.datasets", dataset)
+    said: Predictions
+    if isinstance(table.rows, str):
+        said = module.read_submission(spec, path, name)
+        return said
+    if not hasattr(module, "read_levels"):
+        raise DatasetError(
+            f"{path}: dataset {dataset.use} reads tables in the layout of its submissions only, "
+            f"found rows: {table.rows}; leave `rows` out"
+        )
+    try:
+        how = module.LevelTable.model_validate(table.rows)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(f"{path}: rows.{where}: {first['msg']}") from None
+    said = module.read_levels(how, path, name)
+    return said
 
 
 def join_tables(bundle: Bundle, tables: Mapping[str, Path]) -> pl.DataFrame:
@@ -41,8 +69,11 @@ def join_tables(bundle: Bundle, tables: Mapping[str, Path]) -> pl.DataFrame:
             f"bundle {recipe.name}: found no table of {', '.join(missing)}, expected one of each "
             f"member; name it as {missing[0]}=FILE"
         )
-    module, spec = _dataset(bundle)
-    said = {name: _new(module.read_submission(spec, tables[name], name)) for name in recipe.tables}
+    module, spec = settings_of("overread.datasets", recipe.dataset)
+    said = {
+        name: _new(read_member_table(recipe.dataset, table, tables[name], name))
+        for name, table in recipe.tables.items()
+    }
     joined: pl.DataFrame = module.submission(spec, join_final(bundle, said), complete=False)
     return joined
 
@@ -79,10 +110,6 @@ def plain_name(path: str) -> str:
         'swin_t'
     """
     return PurePosixPath(path).name.partition(".")[0]
-
-
-def _dataset(bundle: Bundle) -> tuple[Any, Any]:
-    return settings_of("overread.datasets", bundle.recipe.dataset)
 
 
 def _new(predictions: Predictions) -> Predictions:

@@ -4,16 +4,29 @@ Forging computes with one thread of linear algebra: on small arrays it is faster
 of a product depend on the number.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from hashlib import sha256
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _ID_STEP = 2_654_435_761  # odd: place -> number is one-to-one modulo 2**32
 _SERIES_A_STUDY = 8
 
 
-one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+def one_thread(work: Callable[P, R]) -> Callable[P, R]:
+    """Let a function compute with one thread of linear algebra."""
+
+    @wraps(work)
+    def alone(*args: P.args, **options: P.kwargs) -> R:
+        with threadpool_limits(limits=1, user_api="blas"):
+            return work(*args, **options)
+
+    return alone
 
 
 def stream(seed: int, index: int, purpose: str) -> np.random.Generator:

@@ -22,9 +22,10 @@ def trust_faults(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
     asked = recipe.trust
     if asked is None:
         return
-    if asked.members and recipe.final not in recipe.ensembles:
-        sentence = f'the final predictor "{recipe.final}" is no ensemble; leave the key out'
-        yield ("trust", "members"), sentence
+    for key in ("members", "verdicts"):
+        if getattr(asked, key) and recipe.final not in recipe.ensembles:
+            sentence = f'the final predictor "{recipe.final}" is no ensemble; leave the key out'
+            yield ("trust", key), sentence
     if asked.decisions is not None:
         try:
             decided_targets(asked.decisions, rubric)

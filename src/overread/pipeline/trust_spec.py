@@ -43,6 +43,8 @@ class TrustSpec(Spec):
             and new studies get a set beside each grade.
         decisions: what is done about a grade, and what mistakes cost.
         members: what each member adds to the final ensemble; joins it again without each.
+        verdicts: which members of the final ensemble are over-confident, or know nothing of a
+            condition: how they would be set right, and what that gains.
         readers: published agreement between people.
         bootstrap: replicates of the intervals, which draw subjects.
         seed: of the draws.
@@ -51,6 +53,7 @@ class TrustSpec(Spec):
     sets: ConformalSpec | None = None
     decisions: DecisionSpec | None = None
     members: bool = False
+    verdicts: bool = False
     readers: tuple[ReaderSpec, ...] = ()
     bootstrap: int = Field(default=1000, ge=0)
     seed: int = Field(default=0, ge=0)
@@ -58,4 +61,6 @@ class TrustSpec(Spec):
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return all questions: what was not asked makes no answer stale."""
-        return frozenset({"sets", "decisions", "members", "readers", "bootstrap", "seed"})
+        return frozenset(
+            {"sets", "decisions", "members", "verdicts", "readers", "bootstrap", "seed"}
+        )

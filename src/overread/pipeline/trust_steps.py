@@ -26,7 +26,8 @@ def trust_steps(
     """
     if recipe.trust is None:
         return {}
-    joined = recipe.ensembles.get(recipe.final) if recipe.trust.members else None
+    asked = recipe.trust.members or recipe.trust.verdicts
+    joined = recipe.ensembles.get(recipe.final) if asked else None
     settings: dict[str, Any] = dict(recipe.trust.identity())
     if joined is not None:
         settings["scores"] = [

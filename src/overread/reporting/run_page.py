@@ -35,6 +35,7 @@ SECTIONS = {
     "referral": "Referral",
     "costs": "Decisions",
     "effects": "Members",
+    "verdicts": "Verdicts",
     "readers": "Readers",
     "points": "Points",
     "curves": "Learning",

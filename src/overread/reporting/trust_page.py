@@ -22,13 +22,14 @@ __all__ = ["trust_content"]
 
 
 def trust_content(trust: TrustReport | None, rubric: Rubric) -> dict[str, Any]:
-    """Return what the template shows: sets, referral, costs, effects, readers; empty = left out."""
+    """Return what the template shows: sets, referral, effects, verdicts ...; empty = left out."""
     trust = trust or TrustReport()
     return {
         "sets": _sets(trust, rubric),
         "referral": _referral(trust),
         "costs": _costs(trust),
         "effects": _effects(trust),
+        "verdicts": _verdicts(trust),
         "readers": _readers(trust),
     }
 
@@ -119,6 +120,22 @@ def _effects(trust: TrustReport) -> dict[str, Any]:
         for metric in whole["metric"].unique(maintain_order=True)
     ]
     return {"drawings": drawings} if drawings else {}
+
+
+def _verdicts(trust: TrustReport) -> dict[str, Any]:
+    if trust.verdicts is None or not len(trust.verdicts):
+        return {}
+    numbers = ("temperature", "loss_before", "loss_after", "loss_prior")
+    return {
+        "rows": [
+            {
+                **row,
+                "condition": words(row["condition"]),
+                **{name: "none" if row[name] is None else f"{row[name]:.3f}" for name in numbers},
+            }
+            for row in trust.verdicts.iter_rows(named=True)
+        ]
+    }
 
 
 def _readers(trust: TrustReport) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class TrustReport:
         areas, curves: of referral, as `scoring.referral_areas` and `referral_curves` return them.
         costs: of decisions, as `scoring.decision_costs` returns them.
         effects: of members, as `ensembling.member_effects` returns them.
+        verdicts: on members, as `ensembling.member_verdicts` returns them.
         better: {metric: "lower" or "higher"} of the effects.
         readers: agreement between people.
     """
@@ -52,5 +53,6 @@ class TrustReport:
     curves: pl.DataFrame | None = None
     costs: pl.DataFrame | None = None
     effects: pl.DataFrame | None = None
+    verdicts: pl.DataFrame | None = None
     better: Mapping[str, str] | None = None
     readers: Sequence[ReaderBand] = ()

@@ -3,13 +3,13 @@
 import polars as pl
 
 from overread.datasets import DatasetError
-from overread.inference import TableSpec
+from overread.inference import TableSpec, read_member_table
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import save_predictions
 from overread.pipeline.stages.read import dataset_root, file_below, studies_of
 from overread.pipeline.step import Stage, Task
 from overread.records import Labels, Predictions
-from overread.shelf import settings_of
+from overread.shelf import Named
 
 __all__ = ["STAGE"]
 
@@ -21,9 +21,9 @@ def make(task: Task) -> None:
         DatasetError: if the table is not as it should be, or says nothing of any labelled unit.
     """
     spec: TableSpec = task.step.spec
-    module, settings = settings_of("overread.datasets", _reading(task))
     path = file_below(dataset_root(task), spec.table)
-    said = module.read_submission(settings, path, task.step.settings["predictor"])
+    dataset = Named.model_validate(dict(task.step.inputs["read"].settings["dataset"]))
+    said = read_member_table(dataset, spec, path, task.step.settings["predictor"])
     labels = studies_of(task).labels
     if not len(said.frame.join(labels.known().frame, on=("unit", "target"), how="semi")):
         raise DatasetError(
@@ -31,10 +31,6 @@ def make(task: Task) -> None:
             "check that study ids are written as in the labels"
         )
     save_predictions(task.folder, _placed(said, labels, load_folds(task.inputs["folds"]).of()))
-
-
-def _reading(task: Task) -> dict[str, object]:
-    return dict(task.step.inputs["read"].settings["dataset"])
 
 
 def _placed(said: Predictions, labels: Labels, folds: dict[str, int]) -> Predictions:

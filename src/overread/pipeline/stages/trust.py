@@ -17,6 +17,7 @@ from overread.ensembling import (
     fit_sets,
     join,
     member_effects,
+    member_verdicts,
     sets_out_of_fold,
 )
 from overread.inference import EnsembleSpec
@@ -69,6 +70,8 @@ def make(task: Task) -> None:
         tables["costs"] = decision_costs(decided, against=AGAINST, **draws)
     if trust.members and joined is not None:
         tables["effects"] = _effects(task, joined, metrics, (labels, folds, rubric))
+    if trust.verdicts and joined is not None:
+        tables["verdicts"] = member_verdicts(_members(task, joined), labels, folds, rubric)
     for name, table in tables.items():
         table.write_parquet(task.folder / f"{name}.parquet")
     about = {
@@ -91,12 +94,7 @@ def _effects(
 ) -> pl.DataFrame:
     """Join the final ensemble again, without each of its members."""
     labels, folds, rubric = ground
-    tables = [
-        _out_of_fold(load_predictions(entry))
-        for role, entry in task.inputs.items()
-        if role.startswith("predictor.")
-    ]
-    members = joined.prepared(tables)
+    members = _members(task, joined)
     every = {str(one.frame["predictor"][0]) for one in members}
 
     def again(some: Sequence[Predictions]) -> Predictions:
@@ -105,6 +103,16 @@ def _effects(
 
     draws = {"bootstrap": task.step.spec[0].bootstrap, "seed": task.step.spec[0].seed}
     return member_effects(again, members, labels, rubric, metrics, **draws)
+
+
+def _members(task: Task, joined: EnsembleSpec) -> list[Predictions]:
+    """Return the members of the final ensemble as they are when joined, out of fold."""
+    tables = [
+        _out_of_fold(load_predictions(entry))
+        for role, entry in task.inputs.items()
+        if role.startswith("predictor.")
+    ]
+    return list(joined.prepared(tables))
 
 
 def _without(joiner: Named, gone: set[str]) -> Named:
@@ -142,7 +150,7 @@ def _band(
 def load_trust(entry: Path) -> TrustReport:
     """Return what a `trust` step found."""
     about: dict[str, Any] = json.loads((entry / ABOUT).read_text())
-    names = ("coverage", "areas", "curves", "costs", "effects")
+    names = ("coverage", "areas", "curves", "costs", "effects", "verdicts")
     tables = {
         name: pl.read_parquet(path)
         for name in names
