@@ -5,7 +5,14 @@ Training uses the same functions; where results are kept is not known here.
 
 from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, rubric_to_json
 from overread.inference.bundle_files import BundleError
-from overread.inference.cuts import StudyCuts, cut_study, load_cuts, save_cuts, study_units
+from overread.inference.cuts import (
+    StudyCuts,
+    cut_study,
+    load_cuts,
+    save_cuts,
+    study_units,
+    units_of,
+)
 from overread.inference.ensemble import EnsembleSpec
 from overread.inference.examples import MemberExamples, member_examples
 from overread.inference.grade import (
@@ -88,4 +95,5 @@ __all__ = [
     "study_units",
     "tables_by_member",
     "trusted_points",
+    "units_of",
 ]

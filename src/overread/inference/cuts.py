@@ -12,10 +12,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.imaging import Cut, StudyPixels, ViewSpec, cut
-from overread.records import Keypoints, Rubric
+from overread.imaging import Cut, StudyPixels, ViewSpec, cut, scan_slices
+from overread.records import Keypoints, Rubric, Study
 
-__all__ = ["StudyCuts", "UnitCrops", "cut_study", "load_cuts", "save_cuts", "study_units"]
+__all__ = [
+    "StudyCuts",
+    "UnitCrops",
+    "cut_study",
+    "load_cuts",
+    "save_cuts",
+    "study_units",
+    "units_of",
+]
 
 
 class UnitCrops(NamedTuple):
@@ -61,6 +69,16 @@ def study_units(rubric: Rubric, study: str) -> tuple[tuple[str, str | None], ...
     if rubric.unit != "site":
         return ((rubric.unit_id(study), None),)
     return tuple((rubric.unit_id(study, site), site) for site in rubric.sites)
+
+
+def units_of(rubric: Rubric, study: Study) -> tuple[tuple[str, str | None], ...]:
+    """Return (unit id, site) of all units of a study that was read; slices in order from the feet.
+
+    Slices are those of its stacks with the role "ct".
+    """
+    if rubric.unit != "slice":
+        return study_units(rubric, study.id)
+    return tuple(scan_slices([study]).select("unit", "site").iter_rows())
 
 
 def cut_study(

@@ -254,4 +254,4 @@ def member_examples(
 
 
 def _site(rubric: Rubric, site: str | None) -> int:
-    return 0 if site is None else rubric.sites.index(site)
+    return rubric.sites.index(site) if site in rubric.sites else 0

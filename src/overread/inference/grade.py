@@ -17,7 +17,7 @@ from overread.imaging import Cut, StudyPixels
 from overread.imaging.reading import Progress
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
-from overread.inference.cuts import StudyCuts, cut_study, study_units
+from overread.inference.cuts import StudyCuts, cut_study, units_of
 from overread.inference.examples import member_examples
 from overread.inference.grades import GradedStudy, Grades, Picture, Seen
 from overread.inference.joining import final_sets, join_final
@@ -134,7 +134,7 @@ def grade_study(
     study = pixels.study
     _check_series(bundle, study, spec)
     keypoints, findings = _located(bundle, pixels, spec, fold)
-    units = study_units(bundle.rubric, study.id)
+    units = units_of(bundle.rubric, study)
     views = bundle.recipe.views
     alike = {view: cut_study(view, pixels, keypoints, units) for view in {*views.values()}}
     made = {name: alike[view] for name, view in views.items()}
@@ -236,7 +236,7 @@ def _member_tables(
     units = pl.DataFrame(
         [
             {"unit": unit, "study": study.id, "subject": study.subject, "site": site}
-            for unit, site in study_units(bundle.rubric, study.id)
+            for unit, site in units_of(bundle.rubric, study)
         ],
         schema={"unit": pl.String, "study": pl.String, "subject": pl.String, "site": pl.String},
     )

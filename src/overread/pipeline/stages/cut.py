@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from overread.imaging import ViewSpec
-from overread.inference import cut_study, save_cuts, study_units
+from overread.inference import cut_study, save_cuts, units_of
 from overread.pipeline.parts import map_parts, without
 from overread.pipeline.stages.decode import load_pixels
 from overread.pipeline.stages.locate import load_located
@@ -27,7 +27,7 @@ def make(task: Task) -> Outcome:
             view,
             load_pixels(task.inputs["decode"], study),
             {view.around: found} if view.around and found else {},
-            study_units(rubric, study.id),
+            units_of(rubric, study),
         )
         save_cuts(folder, crops)
 
