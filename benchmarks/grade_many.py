@@ -34,7 +34,7 @@ from overread.inference.importing.lumbar_3rd_settings import (
     bundle_recipe,
     locator_spec,
 )
-from overread.inference.locator import locator_network
+from overread.inference.locator_networks import locator_network
 from overread.inference.member import member_network
 from overread.models import slice_attention, use_threads
 from overread.phantoms import forge_lumbar

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from overread.records import Labels, Predictions, Rubric, Target
-from overread.scoring import evaluate
+from overread.scoring import evaluate, score
 from overread.shelf import Named, names_on_shelf, take
 
 METRICS = names_on_shelf("overread.scoring")
@@ -60,8 +60,7 @@ def world(kind, *, num_studies=60, seed=0):
 
 def scored(name, labels, predictions):
     """{(target, slice): (value, n)} of a metric with its default settings."""
-    module = take("overread.scoring", name)
-    values = module.score(module.Spec(), labels, predictions, RUBRIC)
+    values = score(Named(use=name), labels, predictions, RUBRIC)
     return {(one.target, one.slice): (one.value, one.n) for one in values}
 
 
@@ -76,7 +75,7 @@ def test_has_what_a_metric_has(name):
     module = take("overread.scoring", name)
 
     assert module.BETTER in {"lower", "higher"}
-    assert {"BETTER", "Spec", "measures", "score"} <= set(module.__all__)
+    assert {"BETTER", "Spec", "measures"} <= set(module.__all__)
     assert module.BETTER in module.__doc__.lower()
 
 

@@ -9,7 +9,8 @@ from golden_files import golden_files
 
 from overread.datasets import rsna2019_head_ct as heads
 from overread.datasets.head_ct_tables import labels_of
-from overread.scoring import rsna2019_head_ct as official
+from overread.scoring import score
+from overread.shelf import Named
 
 SPEC = heads.Spec()
 
@@ -31,7 +32,7 @@ def test_score(path: Path) -> None:
         target=pl.col("ID").str.extract(r"_([a-z]+)$"),
         value="truth",
     )
-    values = official.score(official.Spec(), labels_of(parts), said, heads.rubric(SPEC))
+    values = score(Named(use="rsna2019_head_ct"), labels_of(parts), said, heads.rubric(SPEC))
     found = {one.target: one.value for one in values}
     tolerance = golden["tolerance"]["score"]
 

@@ -13,7 +13,8 @@ import pytest
 from overread.datasets import DatasetError
 from overread.datasets import rsna2024_lumbar as lumbar
 from overread.records import Labels, Predictions
-from overread.scoring import rsna2024_lumbar as official
+from overread.scoring import score
+from overread.shelf import Named
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(os.environ.get("OVERREAD_GOLDEN", ROOT / "../shared/golden/visible"))
@@ -54,7 +55,8 @@ def tables(case: dict[str, Any], columns: list[str]) -> tuple[Labels, pl.DataFra
 
 def terms(labels: Labels, predictions: Predictions, **settings: Any) -> dict[str, float | None]:
     """{term: value}, the total called "score"."""
-    values = official.score(official.Spec(**settings), labels, predictions, RUBRIC)
+    named = Named.model_validate({"use": "rsna2024_lumbar", **settings})
+    values = score(named, labels, predictions, RUBRIC)
     return {one.slice or "score": one.value for one in values}
 
 

@@ -14,10 +14,10 @@ from overread.inference.importing.lumbar_3rd_settings import (
     bundle_recipe,
     locator_spec,
 )
-from overread.inference.locator import locator_network
+from overread.inference.locator_networks import locator_network
 from overread.inference.member import member_network
 from overread.models.published_lumbar import PLANES, _prefixes
-from overread.models.slice_attention import SliceAttention
+from overread.models.slice_network import SliceAttention
 
 SMALL = "mnasnet_small.lamb_in1k"
 GRADERS = (

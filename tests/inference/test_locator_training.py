@@ -18,7 +18,8 @@ from overread.inference import (
     locator_loss,
     locator_network,
 )
-from overread.inference.locator import maps_of, order_locators
+from overread.inference.locator import order_locators
+from overread.inference.locator_networks import maps_of
 from overread.learning import FitSpec, fit
 from overread.models import ImageNetwork
 from overread.records import Keypoints, RecordError, Series, Stack, Study, Volume

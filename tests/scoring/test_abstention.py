@@ -6,15 +6,16 @@ import pytest
 from graded_tables import RUBRIC, arrays, repeated, tables
 
 from overread.records import Predictions
-from overread.scoring import evaluate, join
-from overread.scoring.abstention import Spec, measures, risk_kept, score, weighed_area
+from overread.scoring import evaluate, join, score
+from overread.scoring.abstention import Spec, measures, risk_kept, weighed_area
 from overread.shelf import Named
 
 LABELS, PREDICTIONS = tables(50)
 
 
 def area(predictions, **settings):
-    found = score(Spec(**settings), LABELS, predictions, RUBRIC)
+    named = Named.model_validate({"use": "abstention", **settings})
+    found = score(named, LABELS, predictions, RUBRIC)
     return {(one.target, one.slice): one.value for one in found}
 
 
@@ -90,7 +91,10 @@ def test_a_weight_of_two_counts_twice():
     counts = np.random.default_rng(1).integers(0, 4, len(exam.subjects))
     ours = [float(one.weighed(counts[None].astype(float))[0]) for one in measures(Spec(), exam)]
     expected = [
-        one.value for one in score(Spec(), *repeated(LABELS, PREDICTIONS, counts.tolist()), RUBRIC)
+        one.value
+        for one in score(
+            Named(use="abstention"), *repeated(LABELS, PREDICTIONS, counts.tolist()), RUBRIC
+        )
     ]
 
     assert expected == pytest.approx(ours, abs=1e-9)

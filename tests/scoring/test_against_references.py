@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from overread.scoring import join
+from overread.scoring import join, score
 from overread.shelf import Named, names_on_shelf, settings_of
 
 
@@ -99,10 +99,9 @@ def test_every_metric_is_compared():
 def test_equals_reference(settings, reference, skill):
     """Targets, targets at sites, and the mean over targets equal the reference."""
     labels, predictions = tables(seed=3, skill=skill)
-    module, spec = settings_of("overread.scoring", named(settings))
     values = {
         (one.target, one.slice): one.value
-        for one in module.score(spec, labels, predictions, RUBRIC)
+        for one in score(named(settings), labels, predictions, RUBRIC)
     }
     expected = {
         (target.name, site): reference(
@@ -133,6 +132,6 @@ def test_a_weight_of_two_counts_twice(name):
         float(one.weighed(counts[None].astype(float))[0]) for one in module.measures(spec, exam)
     ]
     more = repeated(labels, predictions, counts.tolist())
-    expected = [one.value for one in module.score(spec, *more, RUBRIC)]
+    expected = [one.value for one in score(Named(use=name), *more, RUBRIC)]
 
     assert expected == pytest.approx(ours, abs=1e-9)

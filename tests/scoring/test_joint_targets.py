@@ -6,8 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from overread.records import Derived, Labels, Predictions, RecordError, Rubric, Target
-from overread.scoring import evaluate, join
-from overread.scoring.macro_f1 import Spec, score
+from overread.scoring import evaluate, join, score
 from overread.shelf import Named
 
 TARGETS = (
@@ -79,7 +78,9 @@ def test_scores_equal_scikit_learns(metric: str) -> None:
 def test_the_mean_over_targets_is_without_the_combination() -> None:
     """The combination stands beside the targets and does not change their mean."""
     labels, predictions = world()
-    values = {one.target: one.value for one in score(Spec(), labels, predictions, RUBRIC)}
+    values = {
+        one.target: one.value for one in score(Named(use="macro_f1"), labels, predictions, RUBRIC)
+    }
     mean = np.mean([values[target.name] for target in TARGETS])
 
     assert values[None] == pytest.approx(mean)

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from overread.records import Labels, Predictions, Rubric, Target
-from overread.scoring import kappa
+from overread.scoring import score
+from overread.shelf import Named
 
 RUBRIC = Rubric("r", "study", (Target("g", ("1", "2", "3"), (1.0, 1.0, 1.0)),))
 
@@ -33,7 +34,12 @@ def test_the_expected_grade_may_decide():
     labels, predictions = tables([*sure, [0.5, 0.0, 0.5]])
 
     values = {
-        how: kappa.score(kappa.Spec(decide=how, by_site=False), labels, predictions, RUBRIC)[0]
+        how: score(
+            Named.model_validate({"use": "kappa", "decide": how, "by_site": False}),
+            labels,
+            predictions,
+            RUBRIC,
+        )[0]
         for how in ("mode", "expected")
     }
 

@@ -6,7 +6,7 @@ import pytest
 from graded_tables import labels_of, predictions_of
 
 from overread.records import Derived, RecordError, Rubric, Target
-from overread.scoring import evaluate, rsna2019_head_ct
+from overread.scoring import evaluate, score
 from overread.shelf import Named
 
 GRADES = ("absent", "present")
@@ -44,7 +44,8 @@ def tables(truth, said, *, per_subject=2):
 
 def scored(labels, predictions, rubric=RUBRIC, **settings):
     """{target: value}."""
-    values = rsna2019_head_ct.score(rsna2019_head_ct.Spec(**settings), labels, predictions, rubric)
+    named = Named.model_validate({"use": "rsna2019_head_ct", **settings})
+    values = score(named, labels, predictions, rubric)
     return {one.target: one.value for one in values}
 
 

@@ -7,8 +7,8 @@ from graded_tables import RUBRIC as OTHER
 from graded_tables import labels_of, predictions_of, repeated, tables
 
 from overread.records import RecordError, Rubric, Target
-from overread.scoring import join, rsna2024_lumbar
-from overread.shelf import Named, settings_of
+from overread.scoring import join, rsna2024_lumbar, score
+from overread.shelf import Named
 
 GRADES = ("normal_mild", "moderate", "severe")
 RUBRIC = Rubric(
@@ -42,8 +42,8 @@ def table(grades, predicted):
 
 def terms(labels, predictions, **settings):
     """{term: (value, n)}; the total is called None."""
-    spec = rsna2024_lumbar.Spec(**settings)
-    values = rsna2024_lumbar.score(spec, labels, predictions, RUBRIC)
+    named = Named.model_validate({"use": "rsna2024_lumbar", **settings})
+    values = score(named, labels, predictions, RUBRIC)
     return {one.slice: (one.value, one.n) for one in values}
 
 
@@ -160,7 +160,7 @@ def test_weights_by_subject_equal_repeated_tables():
 
 def test_another_rubric_is_told():
     """A rubric without such targets is refused by name."""
-    module, spec = settings_of("overread.scoring", Named(use="rsna2024_lumbar"))
+    named = Named(use="rsna2024_lumbar")
 
     with pytest.raises(RecordError, match=r"spinal / foraminal / subarticular.*degeneration"):
-        module.score(spec, *tables(), OTHER)
+        score(named, *tables(), OTHER)

@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.optimize import minimize
 
 from overread import shelf
 from overread.ensembling.conformal import held_out_rows
@@ -239,6 +238,8 @@ def _straight(spec: DecisionSpec, parts: list[Graded]) -> tuple[float, Floats]:
     start = np.concatenate([[1.0], np.zeros(grades - 1)])
     # A slope of 0 forgets the picture; a shift of 10 makes a grade 20,000 times as likely.
     bounds = [(0.05, 20.0), *[(-10.0, 10.0)] * (grades - 1)]
+    from scipy.optimize import minimize
+
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return float(found.x[0]), np.concatenate([[0.0], found.x[1:]])
 

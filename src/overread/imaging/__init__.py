@@ -1,39 +1,46 @@
 """How pixels become inputs: planes and levels, windows, crops, batches, augmentation."""
 
-from overread.imaging.augment_spec import PRESETS, AugmentSpec
-from overread.imaging.augmenting import augment, augment_image
-from overread.imaging.batches import Batch, Crops, centre, collate, mirror, normalise
-from overread.imaging.chains import ChainReport, ChainSpec, check_chain
-from overread.imaging.counting import CountedChain, CountSpec, count_chain
-from overread.imaging.curves import chain_direction, chain_spacing
-from overread.imaging.cutting import cut
-from overread.imaging.heatmaps import (
-    cells_to_pixels,
-    decode_heatmaps,
-    heatmap_radius,
-    pixels_to_cells,
-    render_heatmaps,
-)
-from overread.imaging.levels import assign_levels, crosses_segments, level_polyline
-from overread.imaging.orientation import in_plane_axes, plane_of, slice_offsets, slice_order
-from overread.imaging.pixels import StudyPixels, study_stacks
-from overread.imaging.reading import (
-    IMAGE_SUFFIXES,
-    ROLE_PLANE,
-    DecodeError,
-    PhotoError,
-    Progress,
-    Reading,
-    RoleError,
-    decode,
-    image_size,
-    read_image,
-    read_studies,
-)
-from overread.imaging.scan_order import GEOMETRY, place_slices, scan_slices
-from overread.imaging.slices import SliceSpec, resample_slices
-from overread.imaging.views import CROPS, Cut, ViewSpec
-from overread.imaging.windows import WindowSpec, percentiles, stretch
+import typing
+
+from overread import shelf
+
+if typing.TYPE_CHECKING:
+    from overread.imaging.augment_spec import PRESETS, AugmentSpec
+    from overread.imaging.augmenting import augment, augment_image
+    from overread.imaging.batches import Batch, Crops, centre, collate, mirror, normalise
+    from overread.imaging.chains import ChainReport, ChainSpec, check_chain
+    from overread.imaging.counting import CountedChain, CountSpec, count_chain
+    from overread.imaging.curves import chain_direction, chain_spacing
+    from overread.imaging.cutting import cut
+    from overread.imaging.heatmaps import (
+        cells_to_pixels,
+        decode_heatmaps,
+        heatmap_radius,
+        pixels_to_cells,
+        render_heatmaps,
+    )
+    from overread.imaging.levels import assign_levels, crosses_segments, level_polyline
+    from overread.imaging.orientation import in_plane_axes, plane_of, slice_offsets, slice_order
+    from overread.imaging.pixels import StudyPixels, study_stacks
+    from overread.imaging.reading import (
+        IMAGE_SUFFIXES,
+        ROLE_PLANE,
+        DecodeError,
+        PhotoError,
+        Progress,
+        Reading,
+        RoleError,
+        decode,
+        image_size,
+        read_image,
+        read_studies,
+    )
+    from overread.imaging.scan_order import GEOMETRY, place_slices, scan_slices
+    from overread.imaging.slices import SliceSpec, resample_slices
+    from overread.imaging.views import CROPS, Cut, ViewSpec
+    from overread.imaging.windows import WindowSpec, percentiles, stretch
+else:
+    __getattr__ = shelf.open_when_used(__name__)
 
 __all__ = [
     "CROPS",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.ndimage import maximum_filter
 
 from overread.shelf import Spec
 
@@ -105,6 +104,8 @@ def count_chain(
 def _peaks(chart: Floats, least: float) -> tuple[Floats, Floats]:
     """Return sub-cell places (n, 2) and heights (n,) of the peaks, from the image's foot up."""
     height = np.asarray(chart, np.float64)
+    from scipy.ndimage import maximum_filter
+
     rows, columns = np.nonzero((height == maximum_filter(height, 3)) & (height > least))
     places = np.array(
         [_centred(height, int(y), int(x)) for y, x in zip(rows, columns, strict=True)]

@@ -5,7 +5,6 @@ Points are (n, dimensions) in any unit, in order along the body. Names are not k
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import UnivariateSpline
 
 __all__ = ["chain_direction", "chain_spacing", "smoothing_spline", "spline_angle"]
 
@@ -90,6 +89,8 @@ def spline_angle(points_px: ArrayLike, point_px: ArrayLike, samples: int = 100) 
 
 
 def _splined(along: Floats, values: Floats, at: Floats, *, slope: bool = False) -> Floats:
+    from scipy.interpolate import UnivariateSpline
+
     curves = [UnivariateSpline(along, values[:, axis], k=2, s=1) for axis in range(2)]
     return np.stack([curve(at, nu=int(slope)) for curve in curves], 1)
 

@@ -3,48 +3,60 @@
 Training uses the same functions; where results are kept is not known here.
 """
 
-from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, rubric_to_json
-from overread.inference.bundle_files import BundleError
-from overread.inference.cuts import (
-    StudyCuts,
-    cut_study,
-    load_cuts,
-    save_cuts,
-    study_units,
-    units_of,
-)
-from overread.inference.ensemble import EnsembleSpec
-from overread.inference.examples import MemberExamples, member_examples
-from overread.inference.grade import (
-    GradeSpec,
-    StudyRefusedError,
-    grade,
-    grade_each,
-    grade_study,
-)
-from overread.inference.grades import GradedStudy, Grades, Marked, Picture, Seen
-from overread.inference.locate import LocatorImages, locate, location_findings, locator_images
-from overread.inference.locator import (
-    LocatorSpec,
-    locator_network,
-    look_together,
-    order_locators,
-)
-from overread.inference.locator_examples import (
-    LocatorExamples,
-    locator_examples,
-    locator_loss,
-    trusted_points,
-)
-from overread.inference.member import MemberSpec, asked_targets, member_heads, member_network
-from overread.inference.opening import decode_study, open_studies
-from overread.inference.picturing import crop_pictures
-from overread.inference.predict import member_predictions, predict_member
-from overread.inference.ranges import measure_ranges, range_findings
-from overread.inference.table_spec import TableSpec
-from overread.inference.tables import join_tables, read_member_table, tables_by_member
+import typing
+
+from overread import shelf
+
+if typing.TYPE_CHECKING:
+    from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, rubric_to_json
+    from overread.inference.bundle_files import BundleError
+    from overread.inference.cuts import (
+        StudyCuts,
+        UnitCrops,
+        cut_study,
+        load_cuts,
+        save_cuts,
+        study_units,
+        units_of,
+    )
+    from overread.inference.ensemble import EnsembleSpec
+    from overread.inference.examples import MemberExamples, member_examples
+    from overread.inference.grade import (
+        GradeSpec,
+        StudyRefusedError,
+        grade,
+        grade_each,
+        grade_study,
+    )
+    from overread.inference.grades import GradedStudy, Grades, Marked, Picture, Seen
+    from overread.inference.locate import LocatorImages, locate, location_findings, locator_images
+    from overread.inference.locator import LocatorSpec, order_locators
+    from overread.inference.locator_examples import (
+        LocatorExamples,
+        locator_examples,
+        locator_loss,
+        trusted_points,
+    )
+    from overread.inference.locator_networks import locator_network, look_together
+    from overread.inference.member import (
+        MemberSpec,
+        asked_targets,
+        member_heads,
+        member_loss,
+        member_network,
+    )
+    from overread.inference.opening import decode_study, open_studies
+    from overread.inference.picturing import crop_pictures
+    from overread.inference.predict import member_predictions, predict_member
+    from overread.inference.ranges import measure_ranges, range_findings
+    from overread.inference.study_examples import AsRead, StudyExamples, as_read
+    from overread.inference.table_spec import TableSpec
+    from overread.inference.tables import join_tables, read_member_table, tables_by_member
+else:
+    __getattr__ = shelf.open_when_used(__name__)
 
 __all__ = [
+    "AsRead",
     "Bundle",
     "BundleError",
     "BundleRecipe",
@@ -61,8 +73,11 @@ __all__ = [
     "Picture",
     "Seen",
     "StudyCuts",
+    "StudyExamples",
     "StudyRefusedError",
     "TableSpec",
+    "UnitCrops",
+    "as_read",
     "asked_targets",
     "crop_pictures",
     "cut_study",
@@ -82,6 +97,7 @@ __all__ = [
     "measure_ranges",
     "member_examples",
     "member_heads",
+    "member_loss",
     "member_network",
     "member_predictions",
     "open_studies",

@@ -25,8 +25,15 @@ from overread.inference.bundle_files import (
     write_checked,
 )
 from overread.inference.ensemble import EnsembleSpec
-from overread.inference.locator import LocatorSpec, locator_network, look_together
-from overread.inference.member import MemberSpec, member_heads, member_network, view_shapes
+from overread.inference.locator import LocatorSpec
+from overread.inference.locator_networks import locator_network, look_together
+from overread.inference.member import (
+    MemberSpec,
+    member_heads,
+    member_network,
+    units_at_once,
+    view_shapes,
+)
 from overread.inference.shells import Shells
 from overread.inference.table_spec import TableSpec
 from overread.records import Derived, Rubric, Target
@@ -135,7 +142,8 @@ class Bundle:
         found: dict[str, dict[int, nn.Module]] = {}
         for name, spec in self.recipe.members.items():
             build = partial(member_network, _bare(spec), views, self.rubric, seed=0)
-            asked = (view_shapes(spec, views), member_heads(self.rubric, spec))
+            units = units_at_once(self.rubric, spec)
+            asked = (view_shapes(spec, views), member_heads(self.rubric, spec), units)
             kind = repr((spec.model, *asked))
             found[name] = {
                 fold: _loaded(partial(shells.filled, kind, build), state, f"{name}, fold {fold}")

@@ -15,7 +15,8 @@ from overread.imaging import CountSpec, StudyPixels, assign_levels
 from overread.inference.canvas import draw
 from overread.inference.counted import counted_points
 from overread.inference.decoding import PointSet, average_points, decode_points, plausible
-from overread.inference.locator import UPSIDE_DOWN, LocatorSpec, maps_of
+from overread.inference.locator import UPSIDE_DOWN, LocatorSpec
+from overread.inference.locator_networks import maps_of
 from overread.records import Finding, Keypoints, Planes, Volume
 
 __all__ = ["LocatorImages", "locate", "location_findings", "locator_images"]

@@ -1,20 +1,21 @@
 """What a locator is: settings that training and serving share.
 
-A locator finds named points on a few slices of a study. How a network does it, and where the
-networks come from, is not known here.
+A locator finds named points on a few slices of a study. Networks are not known here, so that plans
+need none.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
-from torch import Tensor, nn
 
 from overread.imaging import AugmentSpec, ChainSpec, CountSpec, plane_of
-from overread.inference.canvas import Canvas
 from overread.learning import FitSpec, FoldSpec
 from overread.records import RecordError
-from overread.shelf import Named, Spec, settings_of
+from overread.shelf import Named, Spec
+
+if TYPE_CHECKING:
+    from overread.inference.canvas import Canvas
 
 # The maps of counted points, and the class of images that lie upside down.
 MAPS = ("middle", "front", "back", "first")
@@ -23,14 +24,10 @@ UPSIDE_DOWN = "upside_down"
 __all__ = [
     "MAPS",
     "UPSIDE_DOWN",
-    "CentreChannels",
     "DecodeSpec",
     "HeatSpec",
     "LocatorSpec",
     "check_folds",
-    "locator_network",
-    "look_together",
-    "maps_of",
     "order_locators",
 ]
 
@@ -177,8 +174,10 @@ class LocatorSpec(Spec):
         return {*self.of, *filter(None, (self.around, self.taught_by))}
 
     @property
-    def canvas(self) -> Canvas:
+    def canvas(self) -> "Canvas":
         """What an input image looks like."""
+        from overread.inference.canvas import Canvas
+
         return Canvas(
             plane_of(self.series[0]),
             self.pixels,
@@ -199,42 +198,6 @@ class LocatorSpec(Spec):
     def channels(self) -> int:
         """Number of channels of an input image."""
         return 2 * self.neighbours + 1
-
-
-def locator_network(spec: LocatorSpec, *, seed: int) -> nn.Module:
-    """Return an untrained network: images (B, C, H, W) -> logits of the maps (B, K, h, w)."""
-    chosen = spec.model
-    if spec.turned:
-        chosen = Named(use=chosen.use, **{**chosen.settings, "classes": {UPSIDE_DOWN: 2}})
-    module, settings = settings_of("overread.models", chosen)
-    network: nn.Module = module.build(settings, channels=spec.channels, points=spec.maps, seed=seed)
-    return network
-
-
-class CentreChannels(nn.Module):
-    """A network that looks at fewer neighbouring slices than its image holds."""
-
-    def __init__(self, network: nn.Module, channels: int) -> None:
-        super().__init__()
-        self.network, self.channels = network, channels
-
-    def forward(self, images: Tensor) -> Tensor | Mapping[str, Tensor]:
-        """Return the network's answer for the channels in the middle."""
-        first = (images.shape[1] - self.channels) // 2
-        answer: Tensor | Mapping[str, Tensor] = self.network(
-            images[:, first : first + self.channels]
-        )
-        return answer
-
-
-def look_together(whole: LocatorSpec, part: LocatorSpec, network: nn.Module) -> nn.Module:
-    """Return the network of a part so that it takes the images of the whole."""
-    return network if whole.channels == part.channels else CentreChannels(network, part.channels)
-
-
-def maps_of(outputs: Tensor | Mapping[str, Tensor]) -> Tensor:
-    """Return the logits of the maps among what a heat-map network answers."""
-    return outputs if isinstance(outputs, Tensor) else outputs["maps"]
 
 
 def check_folds(trained: Sequence[int] | None, new: Sequence[int] | None) -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 from overread.imaging import StudyPixels, augment_image, pixels_to_cells, render_heatmaps
 from overread.inference.counted import counted_loss, counted_targets, turn_over
 from overread.inference.locate import LocatorImages, locator_images
-from overread.inference.locator import UPSIDE_DOWN, LocatorSpec, maps_of
+from overread.inference.locator import UPSIDE_DOWN, LocatorSpec
+from overread.inference.locator_networks import maps_of
 from overread.learning import Outputs, map_focal_loss
 from overread.records import Keypoints
 

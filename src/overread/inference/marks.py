@@ -5,15 +5,18 @@ slice takes part in the label of the point's target. Networks and batches are no
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from overread.imaging import ViewSpec
-from overread.inference.cuts import StudyCuts
 from overread.records import Keypoints, RecordError, Rubric
 from overread.shelf import Spec
+
+if TYPE_CHECKING:
+    from overread.inference.cuts import StudyCuts
 
 __all__ = ["MarkSpec", "Points", "marked_slots"]
 
@@ -40,7 +43,7 @@ def marked_slots(
     marks: Mapping[str, MarkSpec],
     view: ViewSpec,
     rubric: Rubric,
-    cuts: Sequence[StudyCuts],
+    cuts: Sequence["StudyCuts"],
     points: Points,
 ) -> list[NDArray[np.float32]]:
     """Return for each study (units, slots, targets): 1 where a slot holds the marked slice.
@@ -57,16 +60,17 @@ def marked_slots(
     Raises:
         RecordError: if crops do not tell where their slices lie.
     """
-    found = [np.zeros((*one.mask.shape, len(rubric.names)), np.float32) for one in cuts]
+    sizes = [(len(one), one.mask.shape[1], len(rubric.names)) for one in cuts]
+    found = [np.zeros(size, np.float32) for size in sizes]
     for column, target in enumerate(rubric.names):
         mark = marks.get(target)
         if mark is None or not set(mark.series) & set(view.series):
             continue
         places = _by_unit(points.get(mark.points, {}), rubric)
         for one, slots in zip(cuts, found, strict=True):
-            for row, unit in enumerate(one.units):
+            for index, unit in enumerate(one.units):
                 if unit in places:
-                    slots[row, :, column] = _at(one, row, places[unit], mark.within_mm)
+                    slots[index, :, column] = _at(one, index, places[unit], mark.within_mm)
     return found
 
 
@@ -80,13 +84,14 @@ def _by_unit(points: Mapping[str, Keypoints], rubric: Rubric) -> dict[str, NDArr
 
 
 def _at(
-    cuts: StudyCuts, row: int, point: NDArray[np.float64], within_mm: float
+    cuts: "StudyCuts", index: int, point: NDArray[np.float64], within_mm: float
 ) -> NDArray[np.bool_]:
     if cuts.planes is None:
         raise RecordError(
-            f"the crops of {cuts.units[row]} do not tell where their slices lie, which labels of "
+            f"the crops of {cuts.units[index]} do not tell where their slices lie, which labels of "
             "slices need; they are of an older version: delete these crops and cut them again"
         )
+    row = cuts.row(index)
     gap = np.abs(cuts.planes[row, :, :3] @ point - cuts.planes[row, :, 3])
     gap = np.where(cuts.mask[row], gap, np.inf)
     return np.asarray(gap <= min(gap.min() + SAME_MM, within_mm))

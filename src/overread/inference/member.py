@@ -4,20 +4,33 @@ Pixels and weights are not known here.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
-from torch import nn
 
 from overread.imaging import AugmentSpec, ViewSpec
 from overread.inference.locator import check_folds
 from overread.inference.marks import MarkSpec
+from overread.inference.offsets import Beyond, head_names, offset_rubric
 from overread.learning import FitSpec, LossSpec
-from overread.models import ViewShape
+from overread.models import StudyUnits, ViewShape
 from overread.records import RecordError, Rubric
 from overread.shelf import Named, Spec, settings_of
 
-__all__ = ["MemberSpec", "asked_targets", "member_heads", "member_network", "view_shapes"]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from overread.learning import Loss
+
+__all__ = [
+    "MemberSpec",
+    "asked_targets",
+    "member_heads",
+    "member_loss",
+    "member_network",
+    "units_at_once",
+    "view_shapes",
+]
 
 
 class MemberSpec(Spec):
@@ -25,6 +38,11 @@ class MemberSpec(Spec):
 
     Attributes:
         views: names of the views that the network sees.
+        reads: what the network sees at once and answers for.
+            "unit": a unit.
+            "study": all units of a study. Views that are cut once for a study come as one crop, the
+            others as one for each unit; it answers (units, grades) for each target. Tables of
+            answers are the same.
         targets: that it answers; None = all of the rubric.
         mirror: what is done about left and right.
             "none": nothing.
@@ -45,10 +63,15 @@ class MemberSpec(Spec):
             learn the unit's label.
         balance: targets whose combinations of grades are drawn equally often in training; none =
             each unit comes once an epoch.
+        offsets: of units that are slices: the network answers for the slices at these offsets along
+            the scan (positive to the head); all that is said of a slice is averaged.
+        beyond: what is said of slices beyond the ends of a scan is dropped, or counts for the
+            nearest one; so do their labels.
         batch: units at once when predicting.
     """
 
     views: tuple[str, ...]
+    reads: Literal["unit", "study"] = "unit"
     targets: tuple[str, ...] | None = None
     mirror: Literal["none", "average", "shared"] = "average"
     model: Named = Named(use="slice_attention")
@@ -62,12 +85,15 @@ class MemberSpec(Spec):
     flip: tuple[str, ...] = ()
     balance: tuple[str, ...] = ()
     marks: Mapping[str, MarkSpec] = {}
+    offsets: tuple[int, ...] = (0,)
+    beyond: Beyond = "drop"
     batch: int = Field(default=8, ge=1)
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the fields that came later and change nothing at their default."""
-        return frozenset({"labels", "folds", "new", "seed", "flip", "balance", "marks"})
+        later = ("labels", "folds", "new", "seed", "flip", "balance", "marks", "offsets", "beyond")
+        return frozenset({"reads", *later})
 
     @classmethod
     def speed(cls) -> frozenset[str]:
@@ -87,8 +113,21 @@ class MemberSpec(Spec):
             raise RecordError(f"flip: {strange} are not among the member's views {self.views}")
         if self.loss.slices and not self.marks:
             raise RecordError("loss.slices needs `marks`: which points mark the slices of a target")
+        if 0 not in self.offsets or len(set(self.offsets)) != len(self.offsets):
+            raise RecordError(f"offsets need 0, the slice itself, each once; found {self.offsets}")
+        if self.reads == "study":
+            self._check_study()
         check_folds(self.folds, self.new)
         return self
+
+    def _check_study(self) -> None:
+        alone = [name for name in ("balance", "marks", "offsets") if name in self.identity()]
+        alone += ["loss.level"] if self.loss.level else []
+        if alone:
+            raise RecordError(
+                f"{', '.join(alone)}: of members that read units one by one; leave it out, or set "
+                "reads: unit"
+            )
 
 
 def asked_targets(rubric: Rubric, member: MemberSpec) -> tuple[str, ...]:
@@ -122,7 +161,24 @@ def member_heads(rubric: Rubric, member: MemberSpec) -> dict[str, int]:
     if member.mirror == "shared":
         order = {name: number for number, name in enumerate(names)}
         names = tuple(name for name in names if order[name] <= order[rubric.partner(name)])
-    return {name: len(rubric.target(name).grades) for name in names}
+    grades = {name: len(rubric.target(name).grades) for name in names}
+    heads = head_names(names, member.offsets)
+    return {head: grades[head.partition("@")[0]] for head in heads}
+
+
+def member_loss(member: MemberSpec, rubric: Rubric) -> "Loss":
+    """Return what counts as wrong in all heads of a member; weights of a target hold for each."""
+    from overread.learning import grading_loss
+
+    if member.offsets == (0,):
+        return grading_loss(member.loss, rubric)
+    weights = {
+        head: factor
+        for name, factor in member.loss.target_weights.items()
+        for head in head_names((name,), member.offsets)
+    }
+    spec = member.loss.model_copy(update={"target_weights": weights})
+    return grading_loss(spec, offset_rubric(rubric, member.offsets))
 
 
 def view_shapes(member: MemberSpec, views: Mapping[str, ViewSpec]) -> dict[str, ViewShape]:
@@ -139,6 +195,7 @@ def view_shapes(member: MemberSpec, views: Mapping[str, ViewSpec]) -> dict[str, 
             channels=views[name].depth,
             height=views[name].pixels[0],
             width=views[name].pixels[1],
+            by_unit=member.reads == "study" and views[name].by_unit,
         )
         for name in member.views
     }
@@ -146,13 +203,26 @@ def view_shapes(member: MemberSpec, views: Mapping[str, ViewSpec]) -> dict[str, 
 
 def member_network(
     member: MemberSpec, views: Mapping[str, ViewSpec], rubric: Rubric, *, seed: int
-) -> nn.Module:
-    """Return an untrained network for this member: batch -> {"logits.{target}": (B, grades)}."""
+) -> "nn.Module":
+    """Return an untrained network for this member: batch -> {"logits.{target}": (B, grades)}.
+
+    One that reads studies gives (B, units, grades).
+    """
     module, settings = settings_of("overread.models", member.model)
+    units = units_at_once(rubric, member)
     network: nn.Module = module.build(
         settings,
         inputs=view_shapes(member, views),
         heads=member_heads(rubric, member),
         seed=seed,
+        **({} if units is None else {"units": units}),
     )
     return network
+
+
+def units_at_once(rubric: Rubric, member: MemberSpec) -> StudyUnits | None:
+    """Return which units a network that reads studies answers for; None if it reads units."""
+    if member.reads == "unit":
+        return None
+    always = {"site": len(rubric.sites), "slice": None}
+    return StudyUnits(always.get(rubric.unit, 1))

@@ -6,78 +6,19 @@ RSNA 2024 lumbar spine, 3rd place (section "Losses"); the ordinal ones say their
 Legend: B units, T slices, G grades.
 """
 
-import math
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from overread.learning.class_losses import focal_rows, soft_f1_loss, with_margin
 from overread.learning.examples import Batch, Loss, Outputs
+from overread.learning.loss_spec import LossSpec
 from overread.records import Rubric, Target
-from overread.shelf import Spec
 
-__all__ = ["LossSpec", "grading_loss", "row_losses"]
+__all__ = ["grading_loss", "row_losses"]
 
-Kind = Literal["cross_entropy", "focal", "hierarchical", "emd", "cumulative"]
 TINY = 1e-8
-
-
-class LossSpec(Spec):
-    """What counts as wrong.
-
-    Attributes:
-        kind: of the main term, for each target:
-            "cross_entropy".
-            "focal": cross entropy times (1 - p)^gamma of the true grade (Lin et al. 2017).
-            "hierarchical": cross entropy times how far the likeliest grade is from the label.
-            "emd": squared earth mover's distance between grades (Hou et al. 2016).
-            "cumulative": binary cross entropy of "worse than grade k", for each k.
-        gamma: of "focal".
-        margin: angle, in radians, by which the true grade must win (ArcFace); for networks with
-            cosine heads, who give it in training alone. 0 = none.
-        class_weights: of the grades: the rubric's, none, or one for each grade of every target.
-        target_weights: {target: factor}; 1 where not named.
-        overall: factor on the main term.
-        distances: [predicted][true] factors of "hierarchical"; None = 2 where two grades lie
-            between or beyond (normal against severe), else 1.
-        smoothing: share of each label that is spread over all grades.
-        spread: standard deviation, in grades, by which labels of ordered targets are spread over
-            the neighbouring grades; 0 = not at all.
-        f1: factor on the soft F1 term, 1 minus the mean over grades of F1 of soft counts; with
-            `overall: 0` it is the whole loss, with 1 "cross entropy + F1".
-        level: factor on the term for the network's "level" head.
-        slices: factor on the term for its "slices" heads.
-        slice_class_weights: of the grades in that term; None = `class_weights`.
-        severe: factor on -ln p(worst grade), the mean over the batch where that is the label.
-        severe_targets: targets of that term.
-        as_published: divide by the number of labels, not by the sum of their class weights, which
-            is what the published system did for soft labels (and not for hard ones).
-    """
-
-    kind: Kind = "cross_entropy"
-    gamma: float = Field(2.0, ge=0)
-    margin: float = Field(0.0, ge=0, lt=math.pi / 2)
-    class_weights: Literal["rubric", "none"] | tuple[float, ...] = "rubric"
-    target_weights: Mapping[str, float] = {}
-    overall: float = Field(1.0, ge=0)
-    distances: tuple[tuple[float, ...], ...] | None = None
-    smoothing: float = Field(0.0, ge=0, lt=1)
-    spread: float = Field(0.0, ge=0)
-    f1: float = Field(0.0, ge=0)
-    level: float = Field(0.0, ge=0)
-    slices: float = Field(0.0, ge=0)
-    slice_class_weights: tuple[float, ...] | None = None
-    severe: float = Field(0.0, ge=0)
-    severe_targets: tuple[str, ...] = ()
-    as_published: bool = False
-
-    @classmethod
-    def neutral(cls) -> frozenset[str]:
-        """Return the options that came later: at their default, old fits stay what they are."""
-        return frozenset({"gamma", "margin", "f1"})
 
 
 def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
@@ -85,8 +26,10 @@ def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
 
     The batch holds "target.{name}" (B, G), "weight.{name}" (B,), 0 = missing, for the level term
     "site" (B,), a number, or (B, levels), shares, and for the slice term "slice_target.{name}"
-    (B, T, G) and "slice_weight.{name}" (B, T). The result has "total" and each term that it is the
-    sum of. A batch without any label gives 0, and no gradient.
+    (B, T, G) and "slice_weight.{name}" (B, T). Where the batch has "units.mask" (B, U), rows are
+    studies: logits and labels have the axes (B, U, ...), and all units of all studies count alike.
+    The result has "total" and each term that it is the sum of. A batch without any label gives 0,
+    and no gradient.
 
     Raises:
         ValueError: if the spec names targets that the rubric does not have.
@@ -98,6 +41,8 @@ def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
     def loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         if isinstance(outputs, Tensor):
             raise TypeError("a grading loss needs a network with named outputs, not a tensor")
+        if "units.mask" in batch:
+            outputs, batch = _units_apart(outputs, batch)
         asked = [target for target in rubric.targets if f"logits.{target.name}" in outputs]
         terms = {"overall": spec.overall * _overall(spec, asked, outputs, batch)}
         if spec.f1:
@@ -141,6 +86,18 @@ def row_losses(
     said = said.clamp(TINY, 1 - 1e-6)
     rows = -(true * said.log() + (1 - true) * (1 - said).log()).sum(-1)
     return weight * rows, weight
+
+
+def _units_apart(outputs: Mapping[str, Tensor], batch: Batch) -> tuple[dict[str, Tensor], Batch]:
+    """Return the answers and labels of whole studies as rows of the units that are there."""
+    mask = batch["units.mask"].bool()
+    kinds = ("logits.", "scale", "target.", "weight.")
+
+    def apart(table: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        wanted = {name: value for name, value in table.items() if name.startswith(kinds)}
+        return {name: value[mask.to(value.device)] for name, value in wanted.items()}
+
+    return apart(outputs), apart(batch)
 
 
 def _overall(

@@ -1,21 +1,34 @@
-"""What a network is told of its inputs, and what kinds of networks there are."""
+"""What a network is told of its inputs. It holds no network, so that plans need no torch."""
 
 from dataclasses import dataclass
 
-from torch import nn
-
-__all__ = ["ImageNetwork", "ViewShape"]
+__all__ = ["StudyUnits", "ViewShape"]
 
 
 @dataclass(frozen=True)
 class ViewShape:
-    """Shape of one view of one unit: (slices, channels, height, width), in px."""
+    """Shape of one view: (slices, channels, height, width), in px.
+
+    Attributes:
+        by_unit: for networks that read studies: a study has one such crop for each of its units.
+    """
 
     slices: int
     channels: int
     height: int
     width: int
+    by_unit: bool = False
 
 
-class ImageNetwork(nn.Module):
-    """A network that takes `batch["images"]` (B, C, H, W) alone; others take the whole batch."""
+@dataclass(frozen=True)
+class StudyUnits:
+    """The units of a study, for networks that read studies: their `build` takes it as `units`.
+
+    Such a network answers "logits.{target}" (B, units, grades); "units.mask" (B, units) of its
+    batch is False where a study has fewer units than another.
+
+    Attributes:
+        count: how many each study has, in the rubric's order; None = studies differ.
+    """
+
+    count: int | None

@@ -12,17 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread import shelf
-from overread.records import Labels, Predictions, Rubric
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
-    Value,
     Weighed,
     by_target,
     divide,
-    join,
-    values_of,
 )
 
 __all__ = [
@@ -32,7 +28,6 @@ __all__ = [
     "loss_of",
     "measures",
     "risk_kept",
-    "score",
     "weighed_area",
 ]
 
@@ -56,12 +51,6 @@ class Spec(shelf.Spec):
     confidence: Literal["top", "entropy"] = "top"
     loss: Literal["error", "distance"] = "error"
     by_site: bool = True
-
-
-def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
-    """Return the mean over targets, each target, and each target at each site."""
-    exam = join(rubric, labels, predictions)
-    return values_of(measures(spec, exam), len(exam.subjects))
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:

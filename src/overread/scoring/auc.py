@@ -9,21 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread import shelf
-from overread.records import Labels, Predictions, Rubric
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
-    Value,
     Weighed,
     by_target,
     divide,
-    join,
-    values_of,
 )
 from overread.scoring.ranks import Ranking, in_chunks
 
-__all__ = ["BETTER", "Spec", "measures", "score"]
+__all__ = ["BETTER", "Spec", "measures"]
 
 Floats = NDArray[np.float64]
 BETTER = "higher"
@@ -37,12 +33,6 @@ class Spec(shelf.Spec):
     """
 
     by_site: bool = True
-
-
-def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
-    """Return the mean over targets, each target, and each target at each site."""
-    exam = join(rubric, labels, predictions)
-    return values_of(measures(spec, exam), len(exam.subjects))
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:

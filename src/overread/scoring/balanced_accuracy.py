@@ -8,20 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread import shelf
-from overread.records import Labels, Predictions, Rubric
-from overread.scoring.exam import (
-    Exam,
-    Graded,
-    Measure,
-    Value,
-    Weighed,
-    by_target,
-    divide,
-    join,
-    values_of,
-)
+from overread.scoring.exam import Exam, Measure, by_confusion, by_target, divide
 
-__all__ = ["BETTER", "Spec", "measures", "score"]
+__all__ = ["BETTER", "Spec", "measures"]
 
 Floats = NDArray[np.float64]
 BETTER = "higher"
@@ -37,21 +26,9 @@ class Spec(shelf.Spec):
     by_site: bool = True
 
 
-def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
-    """Return the mean over targets, each target, and each target at each site."""
-    exam = join(rubric, labels, predictions)
-    return values_of(measures(spec, exam), len(exam.subjects))
-
-
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
     """Return the shares as functions of the weight of each subject."""
-    return by_target(exam, _weigh, by_site=spec.by_site)
-
-
-def _weigh(one: Graded) -> Weighed:
-    grades = len(one.target.grades)
-    counts = one.confusion()
-    return lambda weights: _share((weights @ counts).reshape(-1, grades, grades))
+    return by_target(exam, by_confusion(_share), by_site=spec.by_site)
 
 
 def _share(table: Floats) -> Floats:

@@ -15,20 +15,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from overread import shelf
-from overread.records import Labels, Predictions, Rubric
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
-    Value,
     Weighed,
     by_target,
     divide,
-    join,
-    values_of,
 )
 
-__all__ = ["BETTER", "Spec", "measures", "score"]
+__all__ = ["BETTER", "Spec", "measures"]
 
 Floats = NDArray[np.float64]
 BETTER = "lower"
@@ -46,12 +42,6 @@ class Spec(shelf.Spec):
     bins: int = Field(default=15, ge=1)
     spacing: Literal["adaptive", "equal"] = "adaptive"
     by_site: bool = False
-
-
-def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
-    """Return the mean over targets, each target, and if asked each target at each site."""
-    exam = join(rubric, labels, predictions)
-    return values_of(measures(spec, exam), len(exam.subjects))
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from overread.records import Folds, Labels, Predictions, RecordError, Rubric, Scores
 from overread.scoring.bootstrap import interval, subject_draws
-from overread.scoring.exam import Exam, Measure, join
+from overread.scoring.exam import Exam, Measure, Value, join, values_of
 from overread.scoring.floors import FLOORS, floor_predictions
 from overread.shelf import Named, settings_of
 
-__all__ = ["better", "compare", "evaluate", "metric_name", "unpredicted"]
+__all__ = ["better", "compare", "evaluate", "metric_name", "score", "unpredicted"]
 
 Floats = NDArray[np.float64]
 
@@ -109,6 +109,16 @@ def compare(
             difference = left[key].weighed(draws) - right[key].weighed(draws)
             rows.append(_row(name, named, left[key], difference))
     return _scores(rows)
+
+
+def score(named: Named, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
+    """Return the numbers of one metric for one predictor, each subject counted once.
+
+    Raises:
+        RecordError: if there are several predictors.
+    """
+    exam = join(rubric, labels, predictions)
+    return values_of(_measures(named, exam), len(exam.subjects))
 
 
 def unpredicted(labels: Labels, predictions: Predictions) -> Labels:

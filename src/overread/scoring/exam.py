@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from overread.records import Labels, Predictions, RecordError, Rubric, Target
 
-__all__ = ["Exam", "Graded", "Measure", "Value", "by_target", "divide", "join", "values_of"]
+__all__ = [
+    "Exam",
+    "Graded",
+    "Measure",
+    "Value",
+    "by_confusion",
+    "by_target",
+    "divide",
+    "join",
+    "values_of",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -242,6 +252,21 @@ def by_target(
             if len(there):
                 every.append(Measure(one.target.name, site, len(there), weigh(there)))
     return every
+
+
+def by_confusion(number: Callable[[Floats], Floats]) -> Callable[[Graded], Weighed]:
+    """Return what `by_target` weighs with, for a number of the confusion table alone.
+
+    Args:
+        number: of (replicates, grades, grades) counts, true grade by most probable grade.
+    """
+
+    def weigh(one: Graded) -> Weighed:
+        grades = len(one.target.grades)
+        counts = one.confusion()
+        return lambda weights: number((weights @ counts).reshape(-1, grades, grades))
+
+    return weigh
 
 
 def _mean(parts: list[Weighed]) -> Weighed:

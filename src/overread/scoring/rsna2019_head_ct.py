@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from overread import shelf
-from overread.records import Labels, Predictions, RecordError, Rubric
-from overread.scoring.exam import Exam, Graded, Measure, Value, divide, join, values_of
+from overread.records import RecordError
+from overread.scoring.exam import Exam, Graded, Measure, divide
 
-__all__ = ["BETTER", "Spec", "measures", "score"]
+__all__ = ["BETTER", "Spec", "measures"]
 
 Floats = NDArray[np.float64]
 BETTER = "lower"
@@ -35,12 +35,6 @@ class Spec(shelf.Spec):
 
     clip: float = Field(default=1e-15, gt=0, lt=0.5)
     derived_weight: float = Field(default=2.0, gt=0)
-
-
-def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
-    """Return the weighted total (target None), then the log loss of each target."""
-    exam = join(rubric, labels, predictions)
-    return values_of(measures(spec, exam), len(exam.subjects))
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:

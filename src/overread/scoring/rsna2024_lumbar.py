@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread import shelf
-from overread.records import Labels, Predictions, RecordError, Rubric
-from overread.scoring.exam import Exam, Graded, Measure, Value, divide, join, values_of
+from overread.records import RecordError
+from overread.scoring.exam import Exam, Graded, Measure, divide
 
-__all__ = ["BETTER", "Spec", "measures", "score"]
+__all__ = ["BETTER", "Spec", "measures"]
 
 Floats = NDArray[np.float64]
 BETTER = "lower"
@@ -41,12 +41,6 @@ class Spec(shelf.Spec):
     any_severe_scalar: float = 1.0
     precision: Literal["float64", "float32"] = "float64"
     one_sided: Literal["null", "formula"] = "null"
-
-
-def score(spec: Spec, labels: Labels, predictions: Predictions, rubric: Rubric) -> list[Value]:
-    """Return total (slice None), then the terms as slices spinal ... any_severe."""
-    exam = join(rubric, labels, predictions)
-    return values_of(measures(spec, exam), len(exam.subjects))
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:

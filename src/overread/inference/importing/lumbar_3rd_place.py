@@ -32,14 +32,14 @@ from overread.inference.importing.lumbar_3rd_settings import (
     bundle_recipe,
     locator_spec,
 )
-from overread.inference.locator import locator_network
+from overread.inference.locator_networks import locator_network
 from overread.inference.member import member_network
 from overread.models.published_lumbar import (
     foreign_names,
     grading_weights,
     keypoint_weights,
 )
-from overread.models.slice_attention import SliceAttention
+from overread.models.slice_network import SliceAttention
 from overread.records import Rubric
 from overread.shelf import nearest
 
