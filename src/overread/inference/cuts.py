@@ -38,13 +38,15 @@ class UnitCrops(NamedTuple):
 class StudyCuts:
     """Crops of n units in one view; arrays may be memory maps.
 
+    Where all units have one crop, as in views of a whole study, arrays have one row: m = 1, else n.
+
     Attributes:
         units: ids.
         sites: of the units; None without sites.
-        pixels: (n, slices, channels, rows, columns) float16, 0 to 1, with the view's margin.
-        mask: (n, slices) False = missing.
-        offsets_mm: (n, slices) distance of a slice from the unit's point.
-        planes: (n, slices, 4) the slice's unit normal and its distance from the origin along it,
+        pixels: (m, slices, channels, rows, columns) float16, 0 to 1, with the view's margin.
+        mask: (m, slices) False = missing.
+        offsets_mm: (m, slices) distance of a slice from the unit's point.
+        planes: (m, slices, 4) the slice's unit normal and its distance from the origin along it,
             world mm; None where crops were kept without it.
     """
 
@@ -61,7 +63,17 @@ class StudyCuts:
 
     def of(self, index: int) -> UnitCrops:
         """Return the crops of one unit."""
-        return UnitCrops(self.pixels[index], self.mask[index], self.offsets_mm[index])
+        row = self.row(index)
+        return UnitCrops(self.pixels[row], self.mask[row], self.offsets_mm[row])
+
+    def row(self, index: int) -> int:
+        """Return where in the arrays the crops of a unit stand."""
+        return index if len(self.mask) == len(self.units) else 0
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Whether anything is shown of each unit, (n,)."""
+        return np.array([self.mask[self.row(unit)].any() for unit in range(len(self))], np.bool_)
 
 
 def study_units(rubric: Rubric, study: str) -> tuple[tuple[str, str | None], ...]:
@@ -96,9 +108,10 @@ def cut_study(
         units: (unit id, site), as `study_units` gives them.
 
     Returns:
-        The arrays for networks, and the cuts with their planes and frames for people.
+        The arrays for networks, and the cuts of the units with their planes and frames for people.
     """
-    cuts = tuple(cut(view, pixels, keypoints, site) for _, site in units)
+    sites = [site for _, site in units] if view.by_unit else [None]
+    cuts = tuple(cut(view, pixels, keypoints, site) for site in sites)
     arrays = StudyCuts(
         tuple(unit for unit, _ in units),
         tuple(site for _, site in units),
@@ -107,7 +120,7 @@ def cut_study(
         np.stack([one.offsets_mm for one in cuts]),
         np.stack([_planes(one) for one in cuts]),
     )
-    return arrays, cuts
+    return arrays, cuts if view.by_unit else cuts * len(units)
 
 
 def _planes(cut: Cut) -> NDArray[np.float64]:

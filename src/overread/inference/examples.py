@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from overread.imaging import ViewSpec, augment, centre, collate, mirror
-from overread.inference.cuts import StudyCuts, UnitCrops
+from overread.inference.cuts import StudyCuts
 from overread.inference.marks import Points, marked_slots
 from overread.inference.member import MemberSpec, asked_targets, member_heads
+from overread.inference.offsets import offset_labels, partner_head, scan_numbers
 from overread.records import Labels, RecordError, Rubric
 
 __all__ = ["MemberExamples", "UnitLabels", "member_examples", "unit_labels"]
@@ -86,6 +87,13 @@ class MemberExamples:
         first = self.cuts[self.member.views[0]]
         return tuple(first[study].units[unit] for study, unit in self.rows)
 
+    @property
+    def scans(self) -> NDArray[np.int64]:
+        """(n,) number of the scan that each unit is a slice of."""
+        first = self.cuts[self.member.views[0]]
+        sites = [first[study].sites[unit] for study, unit in self.rows]
+        return scan_numbers(self.rows[:, 0].tolist(), sites)
+
     def mirrored(self) -> "MemberExamples":
         """Return the same units with left and right exchanged."""
         return replace(self, turned=not self.turned)
@@ -93,6 +101,10 @@ class MemberExamples:
     def with_columns_reversed(self) -> "MemberExamples":
         """Return the same units with the columns of the views in `member.flip` reversed."""
         return replace(self, flipped=not self.flipped)
+
+    def of_units(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the rows of answers (n, ...) as rows of units, which they are."""
+        return answers
 
     def take(self, indices: Sequence[int]) -> "MemberExamples":
         """Return some of the units."""
@@ -134,44 +146,64 @@ class MemberExamples:
             "target.{name}" (B, grades) and "weight.{name}" (B,) of the network's heads; with marks
             also "slice_target.{name}" (B, slots of all views, grades) and "slice_weight.{name}".
         """
-        views = {name: self.views[name] for name in self.member.views}
-        batch = collate({view: self._crops(view, indices) for view in views})
-        for view, marks in self.marks.items():
-            slots = np.stack([marks[study][unit] for study, unit in self.rows[list(indices)]])
-            batch[f"{view}.marks"] = torch.from_numpy(slots)
-        flipped = self._flipped(len(indices), generator)
-        if flipped.any():
-            turned = mirror(batch, views)
-            batch = {name: _choose(flipped, turned[name], batch[name]) for name in batch}
-        if generator is None:
-            batch = centre(batch, views)
-            if self.flipped:
-                batch |= {name: batch[name].flip(-1) for name in self.member.flip}
-        else:
-            batch = augment(batch, self.member.augment, views=views, generator=generator)
+        flipped = self.flips(len(indices), generator)
+        asked = dict.fromkeys(self.member.views, (indices, flipped))
+        batch = self.images(asked, generator=generator)
         batch["site"] = torch.from_numpy(self.sites[list(indices)])
-        targets = self._targets(indices, flipped)
+        targets = self.targets(indices, flipped)
         slices = self._slice_targets(batch, targets, flipped)
         return batch | targets | slices
 
-    def _crops(self, view: str, indices: Sequence[int]) -> list[UnitCrops]:
-        return [self.cuts[view][study].of(unit) for study, unit in self.rows[list(indices)]]
+    def images(
+        self,
+        asked: Mapping[str, tuple[Sequence[int], Tensor]],
+        *,
+        generator: torch.Generator | None,
+    ) -> dict[str, Tensor]:
+        """Return what networks see of some units.
 
-    def _flipped(self, count: int, generator: torch.Generator | None) -> Tensor:
-        """Return for each unit whether it is given mirrored."""
+        Args:
+            asked: {view: (units, for each whether it is given mirrored)}.
+            generator: given for training: images are augmented.
+        """
+        batch: dict[str, Tensor] = {}
+        for view, (indices, flipped) in asked.items():
+            batch |= self._stored(view, indices, flipped)
+        views = {name: self.views[name] for name in asked}
+        if generator is not None:
+            return augment(batch, self.member.augment, views=views, generator=generator)
+        batch = centre(batch, views)
+        if self.flipped:
+            batch |= {name: batch[name].flip(-1) for name in self.member.flip}
+        return batch
+
+    def _stored(self, view: str, indices: Sequence[int], flipped: Tensor) -> dict[str, Tensor]:
+        """Return the stored crops of some units in one view, mirrored where asked, with marks."""
+        rows = self.rows[list(indices)]
+        batch = collate({view: [self.cuts[view][study].of(unit) for study, unit in rows]})
+        if view in self.marks:
+            slots = np.stack([self.marks[view][study][unit] for study, unit in rows])
+            batch[f"{view}.marks"] = torch.from_numpy(slots)
+        if not flipped.any():
+            return batch
+        turned = mirror(batch, {view: self.views[view]})
+        return {name: _choose(flipped, turned[name], batch[name]) for name in batch}
+
+    def flips(self, count: int, generator: torch.Generator | None) -> Tensor:
+        """Return for each of some units, or studies, whether it is given mirrored."""
         turned = torch.full((count,), self.turned)
         if generator is None:
             return turned
         return turned ^ (torch.rand(count, generator=generator) < self.member.mirror_chance)
 
-    def _targets(self, indices: Sequence[int], flipped: Tensor) -> dict[str, Tensor]:
+    def targets(self, indices: Sequence[int], flipped: Tensor) -> dict[str, Tensor]:
         """Return the labels of the heads; those of the partner where the unit is mirrored."""
         if self.labels is None:
             return {}
         found: dict[str, Tensor] = {}
         index = list(indices)
         for name in member_heads(self.rubric, self.member):
-            partner = self.rubric.partner(name)
+            partner = partner_head(self.rubric, name)
             for kind, table in (
                 ("target", self.labels.probabilities),
                 ("weight", self.labels.weight),
@@ -223,7 +255,8 @@ def member_examples(
         views: of the recipe.
         rubric: what is asked.
         cuts: {view: one StudyCuts a study}, in the same order of studies for all views.
-        labels: with labels (training), units that have none for this member are left out.
+        labels: with labels (training), units that have none for this member are left out, unless
+            it reads whole studies.
         points: true points of the dataset, which tell the marked slices for `loss.slices`.
 
     Returns:
@@ -245,12 +278,24 @@ def member_examples(
         return examples
     found = unit_labels(labels, rubric, examples.units)
     known = np.any([found.weight[name] > 0 for name in asked_targets(rubric, member)], axis=0)
+    if member.offsets != (0,):
+        found = _with_offsets(found, examples)
     marks = {
         view: marked_slots(member.marks, views[view], rubric, cuts[view], points or {})
         for view in member.views
         if member.loss.slices
     }
-    return replace(examples, labels=found, marks=marks).take(np.flatnonzero(known).tolist())
+    labelled = replace(examples, labels=found, marks=marks)
+    return labelled if member.reads == "study" else labelled.take(np.flatnonzero(known).tolist())
+
+
+def _with_offsets(labels: UnitLabels, examples: MemberExamples) -> UnitLabels:
+    """Return the labels with those of slices at the member's offsets."""
+    scans, offsets, beyond = examples.scans, examples.member.offsets, examples.member.beyond
+    return UnitLabels(
+        offset_labels(labels.probabilities, scans, offsets, beyond),
+        offset_labels(labels.weight, scans, offsets, beyond),
+    )
 
 
 def _site(rubric: Rubric, site: str | None) -> int:

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from overread.inference.examples import MemberExamples
 from overread.inference.member import asked_targets
+from overread.inference.offsets import gather_offsets, head_names, partner_head
+from overread.inference.study_examples import AsRead
 from overread.learning import Progress, predict
 from overread.records import Predictions
 
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 def predict_member(
     networks: Sequence[nn.Module],
-    examples: MemberExamples,
+    examples: AsRead,
     *,
     on_progress: Progress | None = None,
 ) -> dict[str, Floats]:
@@ -33,20 +34,25 @@ def predict_member(
     Logits are averaged with those of images whose columns are reversed, where the member asks for
     it. With `mirror: average` each network's answer is the mean
     of f(x) and swap(f(mirror(x))); with `shared` one side is f(x) and the other f(mirror(x)). Both
-    give a mirrored study exactly swapped grades.
+    give a mirrored study exactly swapped grades. What is said of a slice from slices beside it is
+    averaged too; then all slices of a scan must be among the units.
 
     Args:
         networks: of one member: of one fold (out of fold), or of all folds (new studies).
         examples: the units, without a generator's chance in them.
         on_progress: told (stage, done, total).
     """
+    member = examples.member
     answers = [_answer(network, examples, on_progress) for network in networks]
-    names = asked_targets(examples.rubric, examples.member)
-    return {name: np.mean([answer[name] for answer in answers], axis=0) for name in names}
+    heads = head_names(asked_targets(examples.rubric, member), member.offsets)
+    said = {head: np.mean([answer[head] for answer in answers], axis=0) for head in heads}
+    if member.offsets == (0,):
+        return said
+    return gather_offsets(said, examples.scans, member.offsets, member.beyond)
 
 
 def _answer(
-    network: nn.Module, examples: MemberExamples, on_progress: Progress | None
+    network: nn.Module, examples: AsRead, on_progress: Progress | None
 ) -> dict[str, Floats]:
     mirrored = [] if examples.member.mirror == "none" else [examples.mirrored()]
     straight, *rest = _softmaxed(network, [examples, *mirrored], on_progress)
@@ -54,8 +60,9 @@ def _answer(
         return straight
     turned, rubric = rest[0], examples.rubric
     found: dict[str, Floats] = {}
-    for name in asked_targets(rubric, examples.member):
-        partner = rubric.partner(name)
+    names = asked_targets(rubric, examples.member)
+    for name in head_names(names, examples.member.offsets):
+        partner = partner_head(rubric, name)
         if name not in straight:
             found[name] = turned[partner]
         elif partner not in straight:
@@ -66,7 +73,7 @@ def _answer(
 
 
 def _softmaxed(
-    network: nn.Module, kinds: Sequence[MemberExamples], on_progress: Progress | None
+    network: nn.Module, kinds: Sequence[AsRead], on_progress: Progress | None
 ) -> list[dict[str, Floats]]:
     """Return the probabilities of each kind of examples, the units of all asked together."""
     flips = 2 if kinds[0].member.flip else 1
@@ -83,12 +90,12 @@ def _softmaxed(
 
 @dataclass(frozen=True, eq=False)
 class _SideBySide:
-    """The same units seen in k ways: k rows a unit.
+    """The same units, or studies, seen in k ways: k rows for each.
 
     A network that encodes equal slices once so encodes those once that several ways share.
     """
 
-    ways: Sequence[MemberExamples]
+    ways: Sequence[AsRead]
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -120,7 +127,9 @@ def _logits(
     )
     prefix = "logits."
     return {
-        name.removeprefix(prefix): logits.astype(np.float64).reshape(-1, ways, logits.shape[-1])
+        name.removeprefix(prefix): examples.ways[0].of_units(
+            logits.astype(np.float64).reshape(-1, ways, *logits.shape[1:])
+        )
         for name, logits in outputs.items()
         if name.startswith(prefix)
     }

@@ -85,9 +85,21 @@ def answers(
 def concatenate(
     parts: list[dict[str, NDArray[np.float32]]],
 ) -> dict[str, NDArray[np.float32]]:
-    """Join the outputs of batches."""
+    """Join the outputs of batches; where some are longer, zeros fill up the others."""
     names = parts[0] if parts else {}
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return {name: _joined([part[name] for part in parts]) for name in names}
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    longest = np.max([part.shape[1:] for part in parts], axis=0)
+    if all(part.shape[1:] == tuple(longest) for part in parts):
+        return np.concatenate(parts)
+    joined, row = np.zeros((sum(map(len, parts)), *longest), np.float32), 0
+    for part in parts:
+        inside = tuple(slice(size) for size in part.shape[1:])
+        joined[row : row + len(part), *inside] = part
+        row += len(part)
+    return joined
 
 
 def output_arrays(outputs: Outputs) -> dict[str, NDArray[np.float32]]:

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from overread.datasets import Dataset
-from overread.inference import load_cuts
+from overread.inference import UnitCrops, load_cuts
 from overread.learning import read_log
 from overread.pipeline.dataset_files import load_dataset
 from overread.pipeline.parts import part_folder
@@ -138,18 +138,16 @@ def _pictured(task: Task, labels: Labels, case: Case) -> Case:
     for role, entry in task.inputs.items():
         if role.startswith("view."):
             cuts = load_cuts(part_folder(entry, study))
-            image = _middle(cuts.pixels, cuts.mask, cuts.units.index(case.unit))
+            image = _middle(cuts.of(cuts.units.index(case.unit)))
             if image is not None:
                 images.append((role.removeprefix("view."), image))
     return replace(case, images=tuple(images))
 
 
-def _middle(
-    pixels: NDArray[np.float16], mask: NDArray[np.bool_], unit: int
-) -> NDArray[np.uint8] | None:
+def _middle(crops: UnitCrops) -> NDArray[np.uint8] | None:
     """Return the first channel of the middle present slice, or None without any."""
-    present = np.flatnonzero(mask[unit])
+    present = np.flatnonzero(crops.mask)
     if not len(present):
         return None
-    image = np.asarray(pixels[unit, present[len(present) // 2], 0], np.float32)
+    image = np.asarray(crops.pixels[present[len(present) // 2], 0], np.float32)
     return np.asarray(np.clip(image * 255, 0, 255), np.uint8)
