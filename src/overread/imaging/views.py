@@ -42,6 +42,8 @@ class ViewSpec(Spec):
         take: "first" of the roles that the study has, or "all" of them merged.
         around: name of a locator; its point called like the unit's site is the centre (the middle
             of all its points for units without a site). None = the middle of the image.
+        of: "unit", or "study": one crop for all units of a study, around the middle of all points.
+            Crops around nothing are of the study anyway, unless slices are the units.
         slices: which, and how many.
         size_mm: height and width (px for photographs); None = the whole image.
         shift_mm: how far the window's centre lies down and right of the point.
@@ -77,6 +79,7 @@ class ViewSpec(Spec):
     series: tuple[str, ...] = Field(min_length=1)
     take: Literal["first", "all"] = "first"
     around: str | None = None
+    of: Literal["unit", "study"] = "unit"
     slices: SliceSpec
     size_mm: tuple[float, float] | None = None
     shift_mm: tuple[float, float] = (0.0, 0.0)
@@ -96,7 +99,7 @@ class ViewSpec(Spec):
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the fields that came later and change nothing at their default."""
-        return frozenset({"preset", "curve", "edges", "one_side", "channels", "boundary"})
+        return frozenset({"preset", "of", "curve", "edges", "one_side", "channels", "boundary"})
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +131,11 @@ class ViewSpec(Spec):
             raise ValueError("straighten and scale: spacing need the points of `around`")
         if self.around is None and self.slices.pick == "level":
             raise ValueError("pick: level needs the points of `around`")
+        if self.of == "study" and (self.straighten or self.scale == "spacing" or self._picks_unit):
+            raise ValueError(
+                "of: study has no point of its own to straighten, measure or pick slices by: drop "
+                "straighten, scale: spacing, pick: level and channels, or set of: unit"
+            )
         if self.scale == "spacing" and self.size_mm is None:
             raise ValueError("scale: spacing needs size_mm, in multiples of the spacing")
         if self.edges == "whole" and (self.straighten or self.scale != "mm" or not self.size_mm):
@@ -158,6 +166,15 @@ class ViewSpec(Spec):
             raise ValueError("channels are for whole slices: no around, one_side or slices.count")
         if any(window.region != "slice" for window in self.windows):
             raise ValueError("channels have windows of the whole slice")
+
+    @property
+    def _picks_unit(self) -> bool:
+        return self.slices.pick == "level" or bool(self.channels)
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether units of one study have different crops."""
+        return bool(self.channels) or (self.around is not None and self.of == "unit")
 
     @property
     def depth(self) -> int:

@@ -27,6 +27,7 @@ from overread.inference.opening import EXPECTED, decode_study, open_studies
 from overread.inference.picturing import picture_study
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import range_findings
+from overread.inference.study_examples import as_read
 from overread.models import flush_denormals
 from overread.records import Finding, Keypoints, Predictions, Study
 from overread.shelf import Spec
@@ -245,7 +246,7 @@ def _member_tables(
         examples = member_examples(
             member, recipe.views, bundle.rubric, {view: [arrays[view]] for view in member.views}
         )
-        answers = predict_member(bundle.member_networks(name, fold), examples)
+        answers = predict_member(bundle.member_networks(name, fold), as_read(examples))
         role = "new" if fold is None else "oof"
         tables[name] = member_predictions(answers, units, predictor=name, role=role, fold=fold)
     return tables
@@ -254,7 +255,7 @@ def _member_tables(
 def _unseen(arrays: Mapping[str, StudyCuts]) -> dict[str, str]:
     """Return {unit: site} of the units of which no view shows anything."""
     first = next(iter(arrays.values()))
-    shown = np.any([cuts.mask.any(axis=1) for cuts in arrays.values()], axis=0)
+    shown = np.any([cuts.shown for cuts in arrays.values()], axis=0)
     return {
         unit: site or unit
         for unit, site, there in zip(first.units, first.sites, shown, strict=True)
@@ -273,8 +274,8 @@ def _empty_views(
     for name, cuts in arrays.items():
         empty = [
             site or unit
-            for unit, site, mask in zip(cuts.units, cuts.sites, cuts.mask, strict=True)
-            if not mask.any() and unit not in unseen
+            for unit, site, there in zip(cuts.units, cuts.sites, cuts.shown, strict=True)
+            if not there and unit not in unseen
         ]
         if empty:
             roles = " or ".join(bundle.recipe.views[name].series)
