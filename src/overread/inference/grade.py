@@ -26,7 +26,8 @@ from overread.inference.locator import order_locators
 from overread.inference.opening import EXPECTED, decode_study, open_studies
 from overread.inference.picturing import picture_study
 from overread.inference.predict import member_predictions, predict_member
-from overread.inference.ranges import range_findings
+from overread.inference.ranges import lone_findings, range_findings
+from overread.inference.scan_pictures import picture_scan
 from overread.inference.study_examples import as_read
 from overread.models import flush_denormals
 from overread.records import Finding, Keypoints, Predictions, Study
@@ -151,11 +152,14 @@ def grade_study(
     if spec.unseen == "leave_out":
         seen = ~pl.col("unit").is_in(list(unseen))
         predictions = Predictions(predictions.frame.filter(seen))
+    findings += lone_findings(study, bundle.rubric)
     findings += range_findings(study, bundle.card.get("ranges", {}))
     crops = {name: cuts for name, (_, cuts) in made.items()}
     sites = [site for _, site in units]
     pictures: tuple[Picture, ...] = ()
-    if spec.pictures:
+    if spec.pictures and bundle.rubric.unit == "slice":
+        pictures = picture_scan(pixels, sites)
+    elif spec.pictures:
         pictures = picture_study(bundle.recipe, pixels, keypoints, sites, crops)
     return GradedStudy(
         study.id,

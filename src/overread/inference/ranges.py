@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from overread.imaging import StudyPixels, study_stacks
-from overread.records import Finding, Planes, Study, Volume
+from overread.records import Finding, Planes, Rubric, Study, Volume
 
-__all__ = ["blank_findings", "measure_ranges", "range_findings"]
+__all__ = ["blank_findings", "lone_findings", "measure_ranges", "range_findings"]
 
 WORDS = {
     "pixel_mm": ("pixel spacing", "mm"),
@@ -80,6 +80,20 @@ def blank_findings(pixels: StudyPixels) -> tuple[Finding, ...]:
                 Finding("pixels_constant", "note", message, study=study.id, series=series.id)
             )
     return tuple(findings)
+
+
+def lone_findings(study: Study, rubric: Rubric) -> tuple[Finding, ...]:
+    """Say which series are one slice where slices of a scan are graded with their neighbours."""
+    if rubric.unit != "slice":
+        return ()
+    messages = [
+        f"series {series.id} of study {study.id}: found one slice, expected a scan; whatever "
+        "stands in for its neighbours is no evidence: add the other slices, or take the grades "
+        "with care"
+        for series in study.series
+        if sum(len(one.frames) for one in series.stacks if one.role is not None) == 1
+    ]
+    return tuple(Finding("lone_slice", "note", text, study=study.id) for text in messages)
 
 
 def _is_flat(volume: Volume, index: int) -> bool:

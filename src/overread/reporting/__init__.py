@@ -4,6 +4,7 @@ from overread.reporting.audit_page import Marked, audit_page
 from overread.reporting.photo_page import photo_page
 from overread.reporting.run_page import run_page
 from overread.reporting.run_report import Case, Curve, RunReport
+from overread.reporting.scan_page import scan_page
 from overread.reporting.study_page import study_page
 from overread.reporting.tallies import worst_cases
 from overread.reporting.trust_report import ReaderBand, TrustReport
@@ -18,6 +19,7 @@ __all__ = [
     "audit_page",
     "photo_page",
     "run_page",
+    "scan_page",
     "study_page",
     "worst_cases",
 ]

@@ -8,7 +8,7 @@ from typing import Final
 
 from overread.records import Target
 
-__all__ = ["INK", "NOMINAL", "ORDERED", "PREDICTORS", "grade_colours", "ink_on"]
+__all__ = ["INK", "NOMINAL", "ORDERED", "PREDICTORS", "grade_colours", "ink_on", "shade"]
 
 INK: Final = "#1d2733"
 INKS: Final = ("#ffffff", "#10161d")
@@ -39,6 +39,16 @@ def grade_colours(target: Target) -> tuple[str, ...]:
     if target.scale == "nominal":
         return tuple(NOMINAL[index % len(NOMINAL)] for index in range(count))
     return tuple(_between(ORDERED, index / (count - 1)) for index in range(count))
+
+
+def shade(share: float) -> str:
+    """Return the colour of a chance: the darker the more likely.
+
+    Example:
+        >>> shade(0.0), shade(1.0)
+        ('#d5e6f3', '#7a1f1f')
+    """
+    return _between(ORDERED, min(max(share, 0.0), 1.0))
 
 
 def ink_on(colour: str) -> str:
