@@ -6,48 +6,24 @@ timm is imported when an encoder is built, never before.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
+from overread.models.depthwise import quicken_depthwise
+from overread.models.encoder_spec import OWN, OWN_WIDTHS, EncoderSpec, check_own
 from overread.models.tiny_conv import TinyConv
 from overread.models.vision_ops import declare_vision_operators
-from overread.models.weights import WeightsError, check_fit, read_weights
-from overread.shelf import Spec, nearest
+from overread.models.weights import check_fit, read_weights
+from overread.shelf import nearest
 
-__all__ = ["Encoder", "EncoderSpec", "Pyramid", "build_encoder", "build_pyramid"]
+__all__ = ["Encoder", "Pyramid", "build_encoder", "build_pyramid"]
 
-OWN = "tiny_conv"
 PROBE = (64, 64)
 _LAYOUTS: dict[str, tuple[int, bool]] = {}
-
-
-class EncoderSpec(Spec):
-    """Which encoder, from which weights.
-
-    Attributes:
-        backbone: a timm name (a tag after a dot chooses among hub weights), or "tiny_conv".
-        weights: "none", "hub" (downloads through timm), "package:NAME" or "file:PATH".
-        drop_path: rate of stochastic depth.
-        final_norm: keep the norm that some encoders (ConvNeXt, MaxViT) apply to the last map.
-        options: of timm, such as the `img_size`, `patch_size`, `embed_dim`, `depth` and
-            `num_heads` of a transformer; they must fit the weights.
-    """
-
-    backbone: str
-    weights: str = Field("none", pattern=r"^(none|hub|package:.+|file:.+)$")
-    drop_path: float = Field(0.0, ge=0, lt=1)
-    final_norm: bool = True
-    options: Mapping[str, int | float | bool | str | tuple[int, ...]] = {}
-
-    @classmethod
-    def neutral(cls) -> frozenset[str]:
-        """Return the options that came later: at their default, old encoders stay what they are."""
-        return frozenset({"options"})
 
 
 class Encoder(nn.Module):
@@ -100,7 +76,7 @@ def build_encoder(spec: EncoderSpec, *, channels: int) -> Encoder:
         ValueError: if the backbone has no such name.
     """
     if spec.backbone == OWN:
-        _refuse_weights(spec)
+        check_own(spec, (0,))
         body = TinyConv(channels)
         return Encoder(body, body.widths[-1], channels_first=True, prefix=0)
     body = _timm_model(spec, channels, num_classes=0, global_pool="")
@@ -121,11 +97,8 @@ def build_pyramid(spec: EncoderSpec, *, channels: int, levels: tuple[int, ...]) 
     if list(levels) != sorted(set(levels)):
         raise ValueError(f"levels must rise, each once; found {levels}")
     if spec.backbone == OWN:
-        _refuse_weights(spec)
-        whole = TinyConv(channels)
-        if levels[-1] >= len(whole.widths):
-            raise ValueError(f"{OWN} has the levels 0 to {len(whole.widths) - 1}; found {levels}")
-        body = TinyConv(channels, whole.widths[: levels[-1] + 1])
+        check_own(spec, levels)
+        body = TinyConv(channels, OWN_WIDTHS[: levels[-1] + 1])
         return Pyramid(body, tuple(body.widths[i] for i in levels), levels)
     model = _timm_model(spec, channels, features_only=True, out_indices=levels)
     widths = tuple(model.feature_info.channels())
@@ -133,6 +106,12 @@ def build_pyramid(spec: EncoderSpec, *, channels: int, levels: tuple[int, ...]) 
 
 
 def _timm_model(spec: EncoderSpec, channels: int, **options: Any) -> Any:
+    model = _create(spec, channels, options)
+    quicken_depthwise(model)
+    return model
+
+
+def _create(spec: EncoderSpec, channels: int, options: dict[str, Any]) -> Any:
     declare_vision_operators()
     import timm  # two seconds that only networks need
 
@@ -163,11 +142,6 @@ def _shapes(spec: EncoderSpec, state: dict[str, Tensor]) -> dict[str, tuple[int,
     with torch.device("meta"):
         model = timm.create_model(spec.backbone, num_classes=classes)
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}
-
-
-def _refuse_weights(spec: EncoderSpec) -> None:
-    if spec.weights != "none":
-        raise WeightsError(f"{OWN} has no pretrained weights; found {spec.weights}, expected none")
 
 
 def _layout(spec: EncoderSpec, body: Any, channels: int) -> tuple[int, bool]:
