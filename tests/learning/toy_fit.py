@@ -9,6 +9,7 @@ from torch import Tensor
 
 from overread.learning import FitSpec, LossSpec, fit, grading_loss
 from overread.models import ViewShape, slice_attention
+from overread.models.slice_network import SliceAttention
 from overread.records import Rubric, Target
 
 RUBRIC = Rubric("toy", "study", (Target("grade", ("low", "mid", "high"), (1.0, 2.0, 4.0)),))
@@ -44,12 +45,12 @@ class ToyExamples:
         }
 
 
-def toy_network(seed: int = 0) -> slice_attention.SliceAttention:
+def toy_network(seed: int = 0) -> SliceAttention:
     spec = slice_attention.Spec(backbone="tiny_conv", hidden=32, levels=3)
     return slice_attention.build(spec, inputs={"near": VIEW}, heads={"grade": 3}, seed=seed)
 
 
-def toy_fit(folder: Path, **settings: object) -> slice_attention.SliceAttention:
+def toy_fit(folder: Path, **settings: object) -> SliceAttention:
     network = toy_network()
     chosen = {"epochs": 4, "batch": 4, "lr": 3e-3, "device": "cpu"} | settings
     fit(

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from overread.models.heatmap import Heatmap, HeatmapWithClasses, Spec, build
+from overread.models.heatmap import Spec, build
+from overread.models.heatmap_network import Heatmap, HeatmapWithClasses
 
 
 @pytest.mark.parametrize(("levels", "stride"), [((0, 1, 2, 3), 2), ((1, 2, 3), 4)])

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from overread.models import ViewShape
-from overread.models.slice_attention import SliceAttention, Spec, build
+from overread.models.slice_attention import Spec, build
+from overread.models.slice_network import SliceAttention
 
 VARIANTS = {
     "A": {},

@@ -4,16 +4,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import rich.console
-import rich.progress
+if TYPE_CHECKING:
+    import rich.console
+    import rich.progress
 
 __all__ = ["showing", "watching"]
 
 QUIET_S = 30.0
 
 
-def _bars(console: rich.console.Console) -> rich.progress.Progress:
+def _bars(console: "rich.console.Console") -> "rich.progress.Progress":
+    import rich.progress  # most commands show no progress
+
     return rich.progress.Progress(
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(bar_width=24),
@@ -34,7 +38,7 @@ class _Line:
 
     title: str
     what: str
-    bar: rich.progress.TaskID
+    bar: "rich.progress.TaskID"
     first: int
     began: float = field(default_factory=time.monotonic)
     spoke: float = field(default_factory=time.monotonic)
@@ -43,7 +47,7 @@ class _Line:
 class Watch:
     """Shows the events of a run: one line for each finished step, a bar for each current one."""
 
-    def __init__(self, console: rich.console.Console, bars: rich.progress.Progress) -> None:
+    def __init__(self, console: "rich.console.Console", bars: "rich.progress.Progress") -> None:
         self.console = console
         self.bars = bars
         self.lines: dict[str, _Line] = {}
@@ -112,6 +116,8 @@ class Watch:
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Show the events of a run while the block lasts."""
+    import rich.console
+
     console = rich.console.Console(stderr=True)
     with _bars(console) as bars:
         yield Watch(console, bars)

@@ -3,10 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import rich.console
-import rich.markup
-import rich.table
-
 from overread.cli.options import write_json
 
 if TYPE_CHECKING:
@@ -24,6 +20,10 @@ def uid_end(uid: str) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
     """Print a table; nothing when there are no rows."""
+    import rich.console  # JSON needs no tables
+    import rich.markup
+    import rich.table
+
     found = rich.table.Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         found.add_column(column, overflow="fold")

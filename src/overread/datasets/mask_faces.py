@@ -25,7 +25,6 @@ from overread.datasets.faces_labels import RUBRIC, photo_labels, repaired
 from overread.datasets.faces_layout import Photo, find_photos
 from overread.datasets.faces_tables import answers, compare_persons, read_answers
 from overread.imaging import PhotoError, Progress, Reading, image_size
-from overread.phantoms import forge_faces
 from overread.records import (
     Finding,
     Frame,
@@ -163,6 +162,8 @@ def forge(
     """
     if style not in ("clean", "hospital"):
         raise DatasetError(f'found style "{style}", expected clean or hospital; choose one')
+
+    from overread.phantoms import forge_faces
 
     def tell(done: int, total: int) -> None:
         if on_progress is not None:

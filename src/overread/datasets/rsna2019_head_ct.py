@@ -26,7 +26,6 @@ from overread.datasets.dataset import Dataset, DatasetError, find_folder, first_
 from overread.datasets.head_ct_headers import read_headers
 from overread.datasets.head_ct_tables import derive_any, labels_of, read_labels_table, rubric_of
 from overread.imaging import Progress, Reading, read_studies, scan_slices
-from overread.phantoms import forge_head_ct
 from overread.records import Finding, Labels, Predictions, Rubric, Study
 
 __all__ = [
@@ -158,6 +157,7 @@ def forge(
 
     Slices have `pixels` rows and columns; scanners give 512.
     """
+    from overread.phantoms import forge_head_ct
 
     def told(done: int, total: int) -> None:
         if on_progress is not None:

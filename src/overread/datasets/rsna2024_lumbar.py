@@ -14,7 +14,7 @@ images) can be read as well, to plan and to score. Knows no pixels and no networ
 """
 
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import polars as pl
 
@@ -34,9 +34,10 @@ from overread.datasets.lumbar_rows import COLUMNS, RUBRIC, parse_row_id, row_id
 from overread.datasets.lumbar_tables import labels_of
 from overread.datasets.study_folders import read_named_studies
 from overread.imaging import Progress, Reading
-from overread.phantoms import forge_lumbar
-from overread.phantoms.lumbar import Style
 from overread.records import Finding, Keypoints, Labels, Predictions, Rubric, Study
+
+if TYPE_CHECKING:
+    from overread.phantoms.lumbar import Style
 
 __all__ = [
     "LevelTable",
@@ -219,6 +220,7 @@ def forge(
     folder: Path, *, studies: int, seed: int, style: str, on_progress: Progress | None = None
 ) -> None:
     """Forge studies in this layout; style is "clean" or "hospital" (with the dirt of exports)."""
+    from overread.phantoms import forge_lumbar
 
     def told(done: int, total: int) -> None:
         if on_progress is not None:

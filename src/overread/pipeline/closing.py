@@ -5,13 +5,13 @@ from typing import Any
 
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.recipe_reach import caveats
-from overread.pipeline.stages import score
 from overread.pipeline.step import Later, Stage, Step
 from overread.records import Rubric
 from overread.shelf import settings_of
 
 __all__ = ["report_step", "score_step"]
 
+SCORE = Stage("score", 1, Later("score"))
 REPORT = Stage("report", 2, Later("report"))
 
 
@@ -37,7 +37,7 @@ def score_step(
     if recipe.role_weights:
         settings["role_weights"] = recipe.role_weights
     return Step(
-        score.STAGE,
+        SCORE,
         recipe.name_in_store,
         settings,
         {**ground, **_predicted(predictors)},

@@ -6,12 +6,16 @@ from typing import Any
 
 from overread.learning import FoldSpec
 from overread.pipeline.recipe import DatasetChoice, Recipe, rubric_of
-from overread.pipeline.stages import decode, folds, forge, read
-from overread.pipeline.step import Step
+from overread.pipeline.step import Later, Stage, Step
 from overread.records import Rubric
 from overread.shelf import Named, settings_of
 
 __all__ = ["Ground", "dataset_settings", "ground_of", "settings_on_shelf"]
+
+FORGE = Stage("forge", 1, Later("forge"))
+READ = Stage("read", 2, Later("read"))
+DECODE = Stage("decode", 1, Later("decode"), cache=True)
+FOLDS = Stage("folds", 1, Later("folds"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,7 @@ class Ground:
         return {
             **{f"also.{name}.read": step for name, step in wanted.items()},
             **{
-                f"also.{name}.decode": Step(decode.STAGE, name, {}, {"read": step})
+                f"also.{name}.decode": Step(DECODE, name, {}, {"read": step})
                 for name, step in wanted.items()
             },
         }
@@ -65,7 +69,7 @@ class Ground:
             return self.folds
         name = f"{self.folds.name}.{split.count}-{split.seed}"
         spec = (split, self.rubric)
-        return Step(folds.STAGE, name, split.identity(), self.studies, spec=spec)
+        return Step(FOLDS, name, split.identity(), self.studies, spec=spec)
 
     def seed(self, fold: int, generation: int = 0, *, own: int | None = None) -> int:
         """Return a seed for each training: from the recipe's, or from a learner's own."""
@@ -92,13 +96,13 @@ def ground_of(recipe: Recipe, files: Mapping[str, Any] | None) -> Ground:
         forged = {"dataset": recipe.dataset.use, **wanted.identity()}
         if files is not None:
             forged["files"] = dict(files)
-        sources["forge"] = Step(forge.STAGE, name, forged)
+        sources["forge"] = Step(FORGE, name, forged)
     if not recipe.views and not recipe.keypoints:
         settings["only"] = "labels"
-    reading = Step(read.STAGE, name, settings, sources)
-    decoded = Step(decode.STAGE, name, {}, {"read": reading, **sources})
+    reading = Step(READ, name, settings, sources)
+    decoded = Step(DECODE, name, {}, {"read": reading, **sources})
     split = Step(
-        folds.STAGE,
+        FOLDS,
         name,
         recipe.folds.identity(),
         {"read": reading, **sources},
@@ -106,7 +110,7 @@ def ground_of(recipe: Recipe, files: Mapping[str, Any] | None) -> Ground:
     )
     external = {
         other: Step(
-            read.STAGE,
+            READ,
             other,
             {**settings, "dataset": settings_on_shelf("datasets", named)},
             sources,

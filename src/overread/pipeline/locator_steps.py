@@ -14,10 +14,14 @@ from overread.inference import LocatorSpec, order_locators
 from overread.pipeline.ground import Ground, settings_on_shelf
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.recipe_reach import trained_folds
-from overread.pipeline.stages import draw, locate, locate_fit, points
-from overread.pipeline.step import Step
+from overread.pipeline.step import Later, Stage, Step
 
 __all__ = ["Located", "error_steps", "locator_steps", "trained"]
+
+DRAW = Stage("draw", 1, Later("draw"), cache=True)
+LOCATE_FIT = Stage("locate_fit", 1, Later("locate_fit"))
+LOCATE = Stage("locate", 2, Later("locate"))
+POINTS = Stage("points", 1, Later("points"))
 
 # Whose networks look, and of which folds, is no matter of how they learn or find.
 ONLY_CHOOSING = frozenset({"taught_by", "also", "of", "split", "folds", "new", "seed"})
@@ -61,7 +65,7 @@ def error_steps(ground: Ground, located: Located) -> list[Step]:
     """Return the steps that compare points with the truth."""
     return [
         Step(
-            points.STAGE,
+            POINTS,
             name,
             {"truth": _truth(ground.recipe, name)},
             {**ground.studies, "points": step},
@@ -89,7 +93,7 @@ def _locator(
         earlier = fits
         previous = {"previous": found} if found else {}
         drawn = Step(
-            draw.STAGE,
+            DRAW,
             f"{name}.g{generation}",
             _drawing(ground, name, first=found is None),
             {**ground.pixels, **around, **previous, **ground.also(spec.also)},
@@ -134,7 +138,7 @@ def _locate(
     parts: Mapping[str, LocatorSpec],
 ) -> Step:
     return Step(
-        locate.STAGE,
+        LOCATE,
         name,
         _without(spec.identity(), ONLY_LEARNING),
         {**ground.pixels, **inputs},
@@ -160,7 +164,7 @@ def _locator_fit(
     spec = spec.model_copy(update={"fit": spec.later}) if earlier and spec.later else spec
     learnt = {key: value for key, value in spec.identity().items() if key in ONLY_TRAINING}
     return Step(
-        locate_fit.STAGE,
+        LOCATE_FIT,
         f"{name}.g{generation}.fold{fold}",
         {
             **learnt,

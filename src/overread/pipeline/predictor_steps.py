@@ -7,10 +7,17 @@ from typing import Any
 from overread.pipeline.ground import Ground, settings_on_shelf
 from overread.pipeline.locator_steps import trained
 from overread.pipeline.recipe_reach import new_folds, trained_folds
-from overread.pipeline.stages import cut, fit, join, predict, pseudo, table, teach
-from overread.pipeline.step import Step
+from overread.pipeline.step import Later, Stage, Step
 
 __all__ = ["Predicted", "cut_steps", "predictor_steps"]
+
+CUT = Stage("cut", 1, Later("cut"), cache=True)
+FIT = Stage("fit", 1, Later("fit"))
+TEACH = Stage("teach", 1, Later("teach"))
+PSEUDO = Stage("pseudo", 1, Later("pseudo"))
+PREDICT = Stage("predict", 1, Later("predict"))
+TABLE = Stage("table", 1, Later("table"))
+JOIN = Stage("join", 1, Later("join"))
 
 TRUTH = "truth"
 # What decides how finished networks are asked, and not what they learn.
@@ -34,7 +41,7 @@ def cut_steps(ground: Ground, located: Mapping[str, Step]) -> dict[str, Step]:
     """Return the step of each view."""
     return {
         name: Step(
-            cut.STAGE,
+            CUT,
             name,
             view.identity(),
             {**ground.pixels, **({"around": located[view.around]} if view.around else {})},
@@ -79,7 +86,7 @@ def _fits(ground: Ground, name: str, cuts: Mapping[str, Step], made: Predicted) 
     folds = trained_folds(recipe, member)
     return {
         fold: Step(
-            fit.STAGE,
+            FIT,
             f"{name}.fold{fold}",
             {
                 **settings,
@@ -120,7 +127,7 @@ def _labels(
     }
     return {
         "labels": Step(
-            pseudo.STAGE,
+            PSEUDO,
             f"{labels}.fold{fold}" if honest else labels,
             {"sources": [source.identity() for source in spec.sources]},
             {**ground.studies, **said},
@@ -135,7 +142,7 @@ def _taught(
     """Return what a teacher's network of a fold says of the studies that it may know."""
     cuts, fits = before
     return Step(
-        teach.STAGE,
+        TEACH,
         f"{name}.fold{fold}",
         {"predictor": name, "fold": fold, **_asking(ground, name)},
         {
@@ -157,7 +164,7 @@ def _answers(ground: Ground, name: str, cuts: Mapping[str, Step], fits: Mapping[
     new = new_folds(recipe, member)
     some = {"new": list(new)} if set(new) != set(fits) else {}
     return Step(
-        predict.STAGE,
+        PREDICT,
         name,
         {"predictor": name, **some, **_asking(ground, name)},
         {
@@ -173,7 +180,7 @@ def _answers(ground: Ground, name: str, cuts: Mapping[str, Step], fits: Mapping[
 def _table(ground: Ground, name: str) -> Step:
     spec = ground.recipe.tables[name]
     return Step(
-        table.STAGE,
+        TABLE,
         name,
         {**spec.identity(), "predictor": name},
         ground.split,
@@ -185,7 +192,7 @@ def _table(ground: Ground, name: str) -> Step:
 def _ensemble(ground: Ground, name: str, predictors: Mapping[str, Step]) -> Step:
     spec = ground.recipe.ensembles[name]
     return Step(
-        join.STAGE,
+        JOIN,
         name,
         {
             **settings_on_shelf("ensembling", spec.joiner),

@@ -9,9 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import torch
-
-from overread.models import EncoderSpec, WeightsError, build_pyramid, is_spelled
+from overread.models import EncoderSpec, WeightsError, check_own, is_spelled
 from overread.pipeline.recipe_errors import Fault
 from overread.pipeline.recipe_text import Path
 from overread.shelf import Named, names_on_shelf, nearest, settings_of, take
@@ -68,8 +66,7 @@ def _of_encoder(path: Path, spec: EncoderSpec, levels: tuple[int, ...]) -> Itera
 
 def _of_own(path: Path, spec: EncoderSpec, levels: tuple[int, ...]) -> Iterator[Fault]:
     try:
-        with torch.device("meta"):  # shapes only
-            build_pyramid(spec, channels=1, levels=levels)
+        check_own(spec, levels)
     except WeightsError as error:
         yield (*path, "weights"), str(error)
     except ValueError as error:
@@ -81,6 +78,8 @@ def _no_backbone(name: str) -> str | None:
     """Return what is wrong with the name of a backbone, or None; a wrong one costs seconds."""
     if is_spelled(name):
         return None
+    from overread.models import build_pyramid
+
     try:
         build_pyramid(EncoderSpec(backbone=name, weights=NOWHERE), channels=1, levels=(0, 1))
     except WeightsError:

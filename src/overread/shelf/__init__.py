@@ -8,6 +8,7 @@ from overread.shelf.find import (
     settings_of,
     take,
 )
+from overread.shelf.rooms import open_when_used
 from overread.shelf.spec import Spec
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Spec",
     "names_on_shelf",
     "nearest",
+    "open_when_used",
     "settings_of",
     "take",
 ]

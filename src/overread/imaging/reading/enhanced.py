@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import pydicom
-
 from overread.imaging.reading import tags
 from overread.imaging.reading.frames import (
     LARGEST_MM,
@@ -73,6 +71,8 @@ def enhanced_rescales(header: Header) -> list[Rescale]:
 
 def _groups(header: Header) -> tuple[Any, Any]:
     """Return the shared group and the groups per frame."""
+    import pydicom  # only enhanced files need it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -140,7 +140,8 @@ def _numbers(groups: Sequence[Any], sequence: str, keyword: str) -> tuple[float,
     value = _value(groups, sequence, keyword)
     if value is None or value == "":
         return ()
-    parts = value if isinstance(value, (list, tuple, pydicom.multival.MultiValue)) else [value]
+    single = isinstance(value, str) or not isinstance(value, Sequence)
+    parts = [value] if single else value
     return tuple(float(part) for part in parts)
 
 

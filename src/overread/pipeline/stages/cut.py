@@ -8,10 +8,10 @@ from overread.pipeline.parts import map_parts, without
 from overread.pipeline.stages.decode import load_pixels
 from overread.pipeline.stages.locate import load_located
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Outcome, Stage, Task
+from overread.pipeline.step import Outcome, Task
 from overread.records import Rubric, Study
 
-__all__ = ["STAGE"]
+__all__ = ["make"]
 
 
 def make(task: Task) -> Outcome:
@@ -32,6 +32,3 @@ def make(task: Task) -> Outcome:
         save_cuts(folder, crops)
 
     return map_parts(task, without(studies_of(task).studies, task.broken), work)
-
-
-STAGE = Stage("cut", 1, make, cache=True)

@@ -11,10 +11,10 @@ from overread.inference.opening import decode_study
 from overread.pipeline.dataset_files import planes_array, planes_of
 from overread.pipeline.parts import map_parts, part_folder, without
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Outcome, Stage, Task
+from overread.pipeline.step import Outcome, Task
 from overread.records import Study, Volume
 
-__all__ = ["STAGE", "load_pixels"]
+__all__ = ["load_pixels", "make"]
 
 INDEX = "volumes.json"
 
@@ -84,6 +84,3 @@ def _only(study: Study, kept: list[bool]) -> Study:
         for one in study.series
     )
     return replace(study, series=series)
-
-
-STAGE = Stage("decode", 1, make, cache=True)

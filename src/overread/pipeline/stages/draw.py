@@ -18,10 +18,10 @@ from overread.pipeline.parts import without
 from overread.pipeline.stages.decode import load_pixels
 from overread.pipeline.stages.locate import load_located
 from overread.pipeline.stages.read import dataset_root, studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Keypoints
 
-__all__ = ["STAGE", "load_examples"]
+__all__ = ["load_examples", "make"]
 
 ARRAYS = ("images", "points_px", "present", "known", "studies")
 
@@ -81,6 +81,3 @@ def of_studies(examples: LocatorExamples, studies: set[str]) -> LocatorExamples:
         **{name: getattr(examples, name)[index] for name in ARRAYS[:-1]},
         studies=tuple(examples.studies[i] for i in index),
     )
-
-
-STAGE = Stage("draw", 1, make, cache=True)

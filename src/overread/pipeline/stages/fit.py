@@ -8,10 +8,10 @@ from overread.learning import fit, grading_loss
 from overread.pipeline.parts import part_folder, without
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import labels_to_learn, studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Labels, Study
 
-__all__ = ["STAGE", "examples_of", "studies_in"]
+__all__ = ["examples_of", "make", "studies_in"]
 
 
 def make(task: Task) -> None:
@@ -55,6 +55,3 @@ def examples_of(task: Task, studies: list[Study], labels: Labels | None) -> Memb
     }
     points = studies_of(task).keypoints if labels is not None and member.loss.slices else None
     return member_examples(member, views, rubric, cuts, labels, points=points)
-
-
-STAGE = Stage("fit", 1, make)

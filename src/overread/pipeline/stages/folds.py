@@ -7,10 +7,10 @@ import polars as pl
 from overread.datasets import Dataset
 from overread.learning import folds_of_table, make_folds
 from overread.pipeline.stages.read import dataset_root, file_below, studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Folds
 
-__all__ = ["STAGE", "fold_of_studies", "load_folds"]
+__all__ = ["fold_of_studies", "load_folds", "make"]
 
 
 def make(task: Task) -> None:
@@ -33,6 +33,3 @@ def fold_of_studies(entry: Path, dataset: Dataset) -> dict[str, int | None]:
     """Return {study id: fold in which it is held out}; None for subjects without labels."""
     of = load_folds(entry).of()
     return {study.id: of.get(study.subject) for study in dataset.studies}
-
-
-STAGE = Stage("folds", 1, make)

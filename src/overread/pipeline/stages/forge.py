@@ -3,10 +3,10 @@
 import shutil
 from typing import Any
 
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.shelf import take
 
-__all__ = ["STAGE", "STUDIES"]
+__all__ = ["STUDIES", "make"]
 
 STUDIES = "studies"
 
@@ -21,6 +21,3 @@ def make(task: Task) -> None:
     folder = task.folder / STUDIES
     shutil.rmtree(folder, ignore_errors=True)
     module.forge(folder, **settings, on_progress=task.context.on_progress)
-
-
-STAGE = Stage("forge", 1, make)

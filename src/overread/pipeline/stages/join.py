@@ -10,10 +10,10 @@ from overread.inference import EnsembleSpec
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import load_predictions, save_predictions
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Predictions
 
-__all__ = ["LEARNT", "STAGE"]
+__all__ = ["LEARNT", "make"]
 
 LEARNT = "joiner.safetensors"
 
@@ -38,6 +38,3 @@ def make(task: Task) -> None:
 def _of_role(tables: Sequence[Predictions], role: str) -> list[Predictions]:
     found = [Predictions(table.frame.filter(pl.col("role") == role)) for table in tables]
     return [table for table in found if len(table)]
-
-
-STAGE = Stage("join", 1, make)

@@ -14,10 +14,10 @@ from overread.pipeline.parts import map_parts, part_folder, without
 from overread.pipeline.stages.decode import load_pixels
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Outcome, Stage, Task
+from overread.pipeline.step import Outcome, Task
 from overread.records import Keypoints, Study
 
-__all__ = ["STAGE", "load_located"]
+__all__ = ["load_located", "make"]
 
 POINTS = "points.parquet"
 
@@ -84,6 +84,3 @@ class _Team:
 def load_located(entry: Path) -> Mapping[str, Keypoints]:
     """Return {study id: points} of a `locate` step; studies without any are absent."""
     return load_points(pl.read_parquet(entry / POINTS))
-
-
-STAGE = Stage("locate", 2, make)

@@ -8,9 +8,9 @@ from overread.pipeline.networks import load_network
 from overread.pipeline.stages.draw import load_examples, of_studies
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 
-__all__ = ["STAGE"]
+__all__ = ["make"]
 
 
 def make(task: Task) -> None:
@@ -33,6 +33,3 @@ def make(task: Task) -> None:
         validation=of_studies(examples, inside),
         on_progress=task.context.on_progress,
     )
-
-
-STAGE = Stage("locate_fit", 1, make)

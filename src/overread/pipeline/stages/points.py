@@ -9,10 +9,10 @@ import polars as pl
 
 from overread.pipeline.stages.locate import load_located
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Keypoints
 
-__all__ = ["STAGE", "point_errors", "summarise_errors"]
+__all__ = ["make", "point_errors", "summarise_errors"]
 
 NEAR_MM = 10.0
 SCHEMA = {"study": pl.String, "point": pl.String, "error_mm": pl.Float64}
@@ -59,6 +59,3 @@ def summarise_errors(errors: pl.DataFrame) -> dict[str, Any]:
         "median": float(np.median(found.to_numpy())),
         "p95": float(np.percentile(found.to_numpy(), 95)),
     }
-
-
-STAGE = Stage("points", 1, make)

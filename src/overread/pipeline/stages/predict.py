@@ -15,10 +15,10 @@ from overread.pipeline.networks import load_network
 from overread.pipeline.stages.fit import examples_of, studies_in
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Predictions, Study
 
-__all__ = ["STAGE", "load_predictions", "save_predictions", "units_of"]
+__all__ = ["load_predictions", "make", "save_predictions", "units_of"]
 
 PREDICTIONS = "predictions.parquet"
 
@@ -87,6 +87,3 @@ def save_predictions(folder: Path, predictions: Predictions) -> None:
 def load_predictions(entry: Path) -> Predictions:
     """Return the predictions of a `predict` or `join` step."""
     return Predictions(pl.read_parquet(entry / PREDICTIONS))
-
-
-STAGE = Stage("predict", 1, make)

@@ -7,10 +7,10 @@ import polars as pl
 from overread.learning import PseudoSpec, fill_labels
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import LABELS, studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Predictions
 
-__all__ = ["STAGE"]
+__all__ = ["make"]
 
 
 def make(task: Task) -> None:
@@ -27,6 +27,3 @@ def _said(task: Task) -> Iterator[Predictions]:
             if source.targets is not None:
                 frame = frame.filter(pl.col("target").is_in(source.targets))
             yield Predictions(frame)
-
-
-STAGE = Stage("pseudo", 1, make)

@@ -7,11 +7,11 @@ import polars as pl
 from overread.datasets import Dataset
 from overread.pipeline.dataset_files import load_dataset, save_dataset
 from overread.pipeline.stages import forge
-from overread.pipeline.step import Outcome, Stage, Task
+from overread.pipeline.step import Outcome, Task
 from overread.records import Labels
 from overread.shelf import settings_of
 
-__all__ = ["LABELS", "STAGE", "dataset_root", "file_below", "labels_to_learn", "studies_of"]
+__all__ = ["LABELS", "dataset_root", "file_below", "labels_to_learn", "studies_of"]
 
 LABELS = "labels.parquet"
 
@@ -78,6 +78,3 @@ def labels_to_learn(task: Task) -> Labels:
     if "labels" in task.inputs:
         return Labels(pl.read_parquet(task.inputs["labels"] / LABELS))
     return studies_of(task).labels
-
-
-STAGE = Stage("read", 2, make)

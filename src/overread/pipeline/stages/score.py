@@ -8,11 +8,11 @@ import polars as pl
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Predictions, Scores, Study
 from overread.scoring import evaluate, pool_labels, pool_predictions
 
-__all__ = ["STAGE", "load_scores", "out_of_fold", "study_weights"]
+__all__ = ["load_scores", "make", "out_of_fold", "study_weights"]
 
 SCORES = "scores.parquet"
 
@@ -56,6 +56,3 @@ def out_of_fold(task: Task) -> Predictions:
 def load_scores(entry: Path) -> Scores:
     """Return the scores of a `score` step."""
     return Scores(pl.read_parquet(entry / SCORES))
-
-
-STAGE = Stage("score", 1, make)

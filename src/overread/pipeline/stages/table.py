@@ -7,11 +7,11 @@ from overread.inference import TableSpec, read_member_table
 from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import save_predictions
 from overread.pipeline.stages.read import dataset_root, file_below, studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 from overread.records import Labels, Predictions
 from overread.shelf import Named
 
-__all__ = ["STAGE"]
+__all__ = ["make"]
 
 
 def make(task: Task) -> None:
@@ -42,6 +42,3 @@ def _placed(said: Predictions, labels: Labels, folds: dict[str, int]) -> Predict
     frame = said.frame.with_columns(subject=subject)
     fold = pl.col("subject").replace_strict(folds, default=None, return_dtype=pl.Int64)
     return Predictions(frame.with_columns(fold=fold))
-
-
-STAGE = Stage("table", 1, make)

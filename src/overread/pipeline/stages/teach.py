@@ -10,9 +10,9 @@ from overread.pipeline.stages.fit import examples_of, studies_in
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.predict import save_predictions, units_of
 from overread.pipeline.stages.read import studies_of
-from overread.pipeline.step import Stage, Task
+from overread.pipeline.step import Task
 
-__all__ = ["STAGE"]
+__all__ = ["make"]
 
 
 def make(task: Task) -> None:
@@ -33,6 +33,3 @@ def make(task: Task) -> None:
         fold=fold,
     )
     save_predictions(task.folder, said)
-
-
-STAGE = Stage("teach", 1, make)
