@@ -41,6 +41,11 @@ class LossSpec(Spec):
         slice_class_weights: of the grades in that term; None = `class_weights`.
         severe: factor on -ln p(worst grade), the mean over the batch where that is the label.
         severe_targets: targets of that term.
+        any_worst: {target: factor} on the binary cross entropy of "some unit of the study has the
+            worst grade", whose chance is the largest of the units' chances; studies weigh as much
+            as their heaviest unit. For members that read studies.
+        any_worst_temperature: the largest chance is taken softly: as the mean of the chances, each
+            weighed by the softmax of chance / temperature; 0 = the largest itself.
         as_published: divide by the number of labels, not by the sum of their class weights, which
             is what the published system did for soft labels (and not for hard ones).
     """
@@ -60,9 +65,11 @@ class LossSpec(Spec):
     slice_class_weights: tuple[float, ...] | None = None
     severe: float = Field(0.0, ge=0)
     severe_targets: tuple[str, ...] = ()
+    any_worst: Mapping[str, float] = {}
+    any_worst_temperature: float = Field(0.0, ge=0)
     as_published: bool = False
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the options that came later: at their default, old fits stay what they are."""
-        return frozenset({"gamma", "margin", "f1"})
+        return frozenset({"gamma", "margin", "f1", "any_worst", "any_worst_temperature"})

@@ -14,6 +14,7 @@ from torch import Tensor
 from overread.learning.class_losses import focal_rows, soft_f1_loss, with_margin
 from overread.learning.examples import Batch, Loss, Outputs
 from overread.learning.loss_spec import LossSpec
+from overread.learning.study_terms import any_worst
 from overread.records import Rubric, Target
 
 __all__ = ["grading_loss", "row_losses"]
@@ -34,17 +35,19 @@ def grading_loss(spec: LossSpec, rubric: Rubric) -> Loss:
     Raises:
         ValueError: if the spec names targets that the rubric does not have.
     """
-    unknown = {*spec.target_weights, *spec.severe_targets} - set(rubric.names)
+    named = {*spec.target_weights, *spec.severe_targets, *spec.any_worst}
+    unknown = named - set(rubric.names)
     if unknown:
         raise ValueError(f"no targets {sorted(unknown)} in {rubric.name}; known: {rubric.names}")
 
     def loss(outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         if isinstance(outputs, Tensor):
             raise TypeError("a grading loss needs a network with named outputs, not a tensor")
+        terms = {"any_worst": _any_worst(spec, rubric, outputs, batch)} if spec.any_worst else {}
         if "units.mask" in batch:
             outputs, batch = _units_apart(outputs, batch)
         asked = [target for target in rubric.targets if f"logits.{target.name}" in outputs]
-        terms = {"overall": spec.overall * _overall(spec, asked, outputs, batch)}
+        terms["overall"] = spec.overall * _overall(spec, asked, outputs, batch)
         if spec.f1:
             terms["f1"] = spec.f1 * _soft_f1(spec, asked, outputs, batch)
         if spec.level:
@@ -86,6 +89,25 @@ def row_losses(
     said = said.clamp(TINY, 1 - 1e-6)
     rows = -(true * said.log() + (1 - true) * (1 - said).log()).sum(-1)
     return weight * rows, weight
+
+
+def _any_worst(
+    spec: LossSpec, rubric: Rubric, outputs: Mapping[str, Tensor], batch: Batch
+) -> Tensor:
+    if "units.mask" not in batch:
+        raise ValueError(
+            f"any_worst: {dict(spec.any_worst)} is about whole studies; found rows of units: set "
+            "reads: study, or leave any_worst out"
+        )
+    terms = []
+    for name, factor in spec.any_worst.items():
+        target, logits = rubric.target(name), outputs[f"logits.{name}"]
+        labels, known = _labels(spec, batch, target, logits)
+        weights = _class_weights(spec, target, logits)
+        temperature = spec.any_worst_temperature
+        term = any_worst(logits, labels, known, class_weights=weights, temperature=temperature)
+        terms.append(factor * term)
+    return torch.stack(terms).sum()
 
 
 def _units_apart(outputs: Mapping[str, Tensor], batch: Batch) -> tuple[dict[str, Tensor], Batch]:

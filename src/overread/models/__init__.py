@@ -1,8 +1,8 @@
 """The shelf of networks: one a file, each with `Spec` and `build`.
 
-Shelf: `slice_attention` and `stack_channels` (grade), `heatmap` (points). A file of the shelf holds
-settings and opens its network when that is built, so that plans need no torch. The other files are
-the workshop.
+Shelf: `slice_attention`, `stack_channels` and `view_encoders` (grade), `heatmap` (points). A file
+of the shelf holds settings and opens its network when that is built, so that plans need no torch.
+The other files are the workshop.
 """
 
 import typing

@@ -5,15 +5,16 @@ shared encoder, plane embeddings and positions in mm are ours. It does not know 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
 from overread.models.encoder_spec import EncoderSpec
-from overread.models.shapes import ViewShape
+from overread.models.shapes import StudyUnits, ViewShape
 
 if TYPE_CHECKING:
-    from overread.models.slice_network import SliceAttention
+    from torch import nn
 
 __all__ = ["ARCHITECTURES", "Spec", "build"]
 
@@ -93,8 +94,13 @@ class Spec(EncoderSpec):
 
 
 def build(
-    spec: Spec, *, inputs: Mapping[str, ViewShape], heads: Mapping[str, int], seed: int
-) -> "SliceAttention":
+    spec: Spec,
+    *,
+    inputs: Mapping[str, ViewShape],
+    heads: Mapping[str, int],
+    seed: int,
+    units: StudyUnits | None = None,
+) -> "nn.Module":
     """Build the network for these views and targets.
 
     Args:
@@ -102,6 +108,7 @@ def build(
         inputs: name and shape of each view, in the order of the tokens.
         heads: {target: number of grades}.
         seed: of the weights that are not pretrained.
+        units: given where it reads studies: it answers for each unit; see `studies`.
 
     Raises:
         ValueError: if views do not fit a shared encoder, or channels do not divide into heads.
@@ -111,7 +118,10 @@ def build(
     import torch
 
     from overread.models.slice_network import SliceAttention
+    from overread.models.studies import read_studies
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return SliceAttention(spec, inputs, heads)
+        if units is None:
+            return SliceAttention(spec, inputs, heads)
+        return read_studies(partial(SliceAttention, spec, inputs), inputs, heads, units)

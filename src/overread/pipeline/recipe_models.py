@@ -9,15 +9,17 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from overread.inference import member_heads, units_at_once, view_shapes
 from overread.models import EncoderSpec, WeightsError, check_own, is_spelled
 from overread.pipeline.recipe_errors import Fault
 from overread.pipeline.recipe_text import Path
+from overread.records import RecordError, Rubric
 from overread.shelf import Named, names_on_shelf, nearest, settings_of, take
 
 if TYPE_CHECKING:
     from overread.pipeline.recipe import Recipe
 
-__all__ = ["model_faults"]
+__all__ = ["model_faults", "shape_faults"]
 
 ROOM = "overread.models"
 OWN = "tiny_conv"
@@ -36,6 +38,29 @@ def model_faults(recipe: "Recipe") -> Iterator[Fault]:
             yield from _of_model("keypoints", ("keypoints", name, "model"), locator.model)
     for name, member in recipe.networks.items():
         yield from _of_model("members", ("members", name, "model"), member.model)
+        if member.reads == "study":
+            yield from _of_studies(("members", name, "reads"), member.model)
+
+
+def shape_faults(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:
+    """Yield what a network that can tell by itself refuses of its views and targets."""
+    for name, member in recipe.networks.items():
+        module, spec = settings_of(ROOM, member.model)
+        if not hasattr(module, "check") or set(member.views) - set(recipe.views):
+            continue
+        try:
+            heads = member_heads(rubric, member)
+        except RecordError:
+            continue  # told where the targets stand
+        try:
+            module.check(
+                spec,
+                inputs=view_shapes(member, recipe.views),
+                heads=heads,
+                units=units_at_once(rubric, member),
+            )
+        except ValueError as error:
+            yield ("members", name, "model"), str(error)
 
 
 def _of_model(kind: str, path: Path, named: Named) -> Iterator[Fault]:
@@ -47,6 +72,15 @@ def _of_model(kind: str, path: Path, named: Named) -> Iterator[Fault]:
     elif isinstance(spec, EncoderSpec):
         levels = getattr(spec, "levels", None)
         yield from _of_encoder(path, spec, levels if isinstance(levels, tuple) else (0, 1))
+        for view, one in getattr(spec, "encoders", {}).items():
+            yield from _of_encoder((*path, "encoders", view), one, (0, 1))
+
+
+def _of_studies(path: Path, named: Named) -> Iterator[Fault]:
+    module, _ = settings_of(ROOM, named)
+    if _takes(module, "heads") and not _takes(module, "units"):
+        right = [n for n in names_on_shelf(ROOM) if _takes(take(ROOM, n), "units")]
+        yield path, f'"{named.use}" reads units one by one; expected one of {", ".join(right)}'
 
 
 def _takes(module: ModuleType, argument: str) -> bool:

@@ -17,7 +17,7 @@ from overread.scoring.exam import (
     divide,
 )
 
-__all__ = ["BETTER", "Spec", "measures"]
+__all__ = ["BETTER", "Spec", "loss_and_weight", "measures"]
 
 Floats = NDArray[np.float64]
 BETTER = "lower"
@@ -44,10 +44,15 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
     return by_target(exam, weigh, by_site=spec.by_site)
 
 
-def _weigh(one: Graded, *, weighted: bool) -> Weighed:
+def loss_and_weight(one: Graded, *, weighted: bool) -> Floats:
+    """Return the sums of the losses, and of the weights, of each subject: (subjects, 2)."""
     epsilon = float(np.finfo(np.float64).eps)
     weight = np.array(one.target.weights) if weighted else np.ones(len(one.target.grades))
     parts = one.truth * weight
     loss = -(parts * np.log(np.clip(one.predicted, epsilon, 1.0))).sum(axis=1)
-    sums = one.per_subject(np.stack([loss, parts.sum(axis=1)], axis=1))
+    return one.per_subject(np.stack([loss, parts.sum(axis=1)], axis=1))
+
+
+def _weigh(one: Graded, *, weighted: bool) -> Weighed:
+    sums = loss_and_weight(one, weighted=weighted)
     return lambda weights: divide(*(weights @ sums).T)
