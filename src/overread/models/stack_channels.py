@@ -7,17 +7,18 @@ slice that says so, which is ours. It does not know what the targets mean.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from overread.models.encoder_spec import EncoderSpec
-from overread.models.shapes import ViewShape
+from overread.models.shapes import StudyUnits, ViewShape
 
 if TYPE_CHECKING:
-    from overread.models.stack_network import StackChannels
+    from torch import nn
 
-__all__ = ["Spec", "build"]
+__all__ = ["Spec", "build", "check"]
 
 
 class Spec(EncoderSpec):
@@ -39,8 +40,13 @@ class Spec(EncoderSpec):
 
 
 def build(
-    spec: Spec, *, inputs: Mapping[str, ViewShape], heads: Mapping[str, int], seed: int
-) -> "StackChannels":
+    spec: Spec,
+    *,
+    inputs: Mapping[str, ViewShape],
+    heads: Mapping[str, int],
+    seed: int,
+    units: StudyUnits | None = None,
+) -> "nn.Module":
     """Build the network for these views and targets.
 
     Args:
@@ -48,10 +54,43 @@ def build(
         inputs: name and shape of each view, in the order of the channels; one size for all.
         heads: {target: number of grades}.
         seed: of the weights that are not pretrained.
+        units: given where it reads studies: it answers for each unit; see `studies`.
 
     Raises:
         ValueError: if there is no view or target, or views differ in height or width.
     """
+    check(spec, inputs=inputs, heads=heads, units=units)
+    import torch
+
+    from overread.models.stack_network import StackChannels
+    from overread.models.studies import read_studies
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if units is None:
+            return StackChannels(spec, inputs, heads)
+        return read_studies(partial(StackChannels, spec, inputs), inputs, heads, units)
+
+
+def check(
+    spec: Spec,
+    *,
+    inputs: Mapping[str, ViewShape],
+    heads: Mapping[str, int],
+    units: StudyUnits | None = None,
+) -> None:
+    """Check that views and targets fit the settings; nothing is built.
+
+    Args:
+        spec: settings.
+        inputs: name and shape of each view.
+        heads: {target: number of grades}.
+        units: where it reads studies.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    del spec, units
     if not inputs or not heads:
         raise ValueError(f"a network needs views and targets; found {dict(inputs)}, {dict(heads)}")
     sizes = {view: (shape.height, shape.width) for view, shape in inputs.items()}
@@ -60,10 +99,3 @@ def build(
             f"slices that become channels must have one size in pixels; found {sizes}: give the "
             "views the same `pixels`"
         )
-    import torch
-
-    from overread.models.stack_network import StackChannels
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return StackChannels(spec, inputs, heads)

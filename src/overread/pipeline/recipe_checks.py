@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from overread.imaging import ROLE_PLANE
 from overread.inference import asked_targets
 from overread.pipeline.recipe_errors import Fault, faults_of
-from overread.pipeline.recipe_models import model_faults
+from overread.pipeline.recipe_models import model_faults, shape_faults
 from overread.pipeline.recipe_pseudo import fold_faults, pseudo_faults
 from overread.pipeline.recipe_text import Path
 from overread.pipeline.recipe_trust import trust_faults
@@ -52,7 +52,8 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
     yield from pseudo_faults(recipe)
     shelf = list(_shelves(recipe))
     yield from shelf
-    if not any("model" in path for path, _ in shelf):
+    models_known = not any("model" in path for path, _ in shelf)
+    if models_known:
         yield from model_faults(recipe)
     yield from _locators(recipe)
     yield from _views(recipe)
@@ -63,6 +64,8 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
         yield from _targets(recipe, rubric)
         yield from _sites(recipe, rubric)
         yield from trust_faults(recipe, rubric)
+        if models_known:
+            yield from shape_faults(recipe, rubric)
 
 
 def _names(recipe: "Recipe") -> Iterator[Fault]:
