@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from overread.inference import member_heads, units_at_once, view_shapes
+from overread.inference.member import member_heads, units_at_once, view_shapes
 from overread.models import EncoderSpec, WeightsError, check_own, is_spelled
 from overread.pipeline.recipe_errors import Fault
 from overread.pipeline.recipe_text import Path
