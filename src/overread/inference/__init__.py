@@ -44,6 +44,8 @@ if typing.TYPE_CHECKING:
         member_heads,
         member_loss,
         member_network,
+        units_at_once,
+        view_shapes,
     )
     from overread.inference.opening import decode_study, open_studies
     from overread.inference.picturing import crop_pictures
@@ -111,5 +113,7 @@ __all__ = [
     "study_units",
     "tables_by_member",
     "trusted_points",
+    "units_at_once",
     "units_of",
+    "view_shapes",
 ]
