@@ -24,6 +24,7 @@ def test_all_is_complete_and_true(room: str) -> None:
 
     assert {name for name in shown if not hasattr(module, name)} == set()
     assert public - shown == set()
+    assert set(vars(module).get("_places", shown)) == shown  # what type checkers are told
 
 
 def test_top_level_names_exist() -> None:

@@ -1,6 +1,8 @@
 """All keys are known before anything runs, and change with what decides the result."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,24 @@ def test_planning_opens_no_image(tmp_path, monkeypatch) -> None:
     assert "1.dcm" not in opened
     image.write_bytes(b"another size")
     assert before["read/rsna2024_lumbar"] != _keys(tmp_path, data=data)["read/rsna2024_lumbar"]
+
+
+def test_planning_waits_for_no_network(tmp_path) -> None:
+    """Reading and planning a recipe opens no library that computes, reads images or draws."""
+    heavy = "torch timm torchvision scipy sklearn pydicom lightning_fabric matplotlib lightgbm"
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from overread.pipeline import find_recipe, plan, read_recipe, resolved_recipe\n"
+        "recipe = read_recipe(find_recipe('lumbar_3rd_place'))\n"
+        "resolved_recipe(recipe)\n"
+        "plan(recipe, Path(sys.argv[1]), Path(sys.argv[1]) / 'store').to_json()\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    assert "overread.models.slice_attention" in told
+    assert set() == set(heavy.split()) & set(told)
 
 
 def test_a_store_inside_the_data_does_not_make_it_new(tmp_path) -> None:
