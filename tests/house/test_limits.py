@@ -21,8 +21,12 @@ HEAVY = {
     "lightning_fabric": {"learning"},
     "sklearn": {"scoring", "learning", "ensembling"},
     "matplotlib": {"reporting"},
+    "onnxruntime": {"inference"},
+    "openvino": {"inference"},
     "jinja2": {"reporting"},
     "yaml": {"pipeline"},
+    "ray": {"pipeline"},
+    "fsspec": {"pipeline"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

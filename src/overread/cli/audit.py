@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-STORE = Path("store")
+STORE = "store"
 KINDS = (".json", ".csv", ".html")
 TABLES = (".csv", ".gz", ".parquet")
 MOST_SHOWN = 20
@@ -102,7 +102,7 @@ def _tables(
     return replace(tables, pictures=pictures)
 
 
-def _run(recipe: str, data: Path | None, store: Path) -> "Tables":
+def _run(recipe: str, data: Path | None, store: str) -> "Tables":
     from overread.pipeline import find_recipe, read_recipe
     from overread.pipeline.audits import tables_of_run
 

@@ -29,7 +29,13 @@ Data = Annotated[
         "--data", help="The dataset's folder; not needed where the recipe forges phantoms."
     ),
 ]
-StoreFolder = Annotated[Path, typer.Option("--store", help="Where finished steps are kept.")]
+StoreFolder = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        help="Where finished steps are kept: a folder, or a URL such as s3://bucket/runs.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, and only JSON, to stdout.")]
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Studies at a time; 0 = one for each core.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-STORE = Path("store")
+STORE = "store"
 
 
 def show(
@@ -83,10 +83,18 @@ def run(
     store: StoreFolder = STORE,
     workers: Workers = 0,
     jobs: Jobs = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Make the steps on this Ray cluster, such as 10.0.0.5:6379 or auto.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make what a recipe lacks; finished steps are kept. Interrupted, it goes on where it was."""
-    ran = _run(recipe, data, store, workers=workers, jobs=jobs)
+    ran = _run(recipe, (data, store), workers=workers, jobs=jobs, ray=ray)
     for study, why in ran.broken.items():
         typer.echo(f"set aside: study {study}: {why}", err=True)
     if json:
@@ -98,17 +106,19 @@ def run(
     typer.echo(f"report: {ran.report}")
 
 
-def _run(recipe: str, data: Path | None, store: Path, *, workers: int, jobs: int) -> "Ran":
+def _run(
+    recipe: str, place: tuple[Path | None, str], *, workers: int, jobs: int, ray: str | None
+) -> "Ran":
     from overread.pipeline import run as run_recipe
 
     read = _read(recipe)
     with watching() as watch:
         return run_recipe(
             read,
-            data,
-            store,
+            *place,
             workers=default_workers(workers),
             jobs=default_jobs(jobs),
+            ray=ray,
             listen=watch,
         )
 

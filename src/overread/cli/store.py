@@ -11,7 +11,7 @@ from overread.cli.tables import table
 
 __all__ = ["COMMANDS"]
 
-STORE = Path("store")
+STORE = "store"
 
 
 def ls(*, store: StoreFolder = STORE, json: Json = False) -> None:
@@ -65,12 +65,12 @@ def why(
     json: Json = False,
 ) -> None:
     """Print which setting made a step new, against the nearest entry of the same name."""
-    from overread.pipeline import Store, find_recipe, graph_of, read_recipe
+    from overread.pipeline import Store, find_recipe, graph_of, open_store, read_recipe
     from overread.pipeline import why as explain
 
     graph = graph_of(read_recipe(find_recipe(recipe)), data, store) if recipe else None
     planned = graph.goals if graph else ()
-    kept = Store(store) if recipe else Store.existing(store)
+    kept = open_store(store) if recipe else Store.existing(store)
     title, found = explain(kept, step, planned)
     if json:
         rows = [{"step": d.step, "path": d.path, "old": d.old, "new": d.new} for d in found]

@@ -1,20 +1,23 @@
-"""Where a network runs and in which precision; Lightning Fabric is known here only.
+"""Where a network runs, with whom and in which precision; Lightning Fabric is known here only.
 
 Fabric takes seconds to import, so it is imported when a fit begins.
 """
 
 import logging
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from overread.learning.examples import Batch
+from overread.learning.group import Group, current_group
 from overread.learning.spec import FitSpec
 
 __all__ = ["Device", "choose_device", "to_device"]
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+T = TypeVar("T")
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -37,9 +40,10 @@ def to_device(batch: Batch, device: torch.device, *, channels_last: bool = False
 
 
 class Device:
-    """One device with Fabric's precision, backward pass and clipping.
+    """One device with Fabric's precision, backward pass and clipping; the others' gradients too.
 
     Attributes:
+        group: the processes that train the network, and which of them this one is.
         device: the torch device.
         network: the network as it is called: moved, in its precision, compiled where asked.
         optimiser: as it is stepped.
@@ -54,19 +58,54 @@ class Device:
             raise ValueError(
                 "precision fp16 needs a GPU; found device cpu: choose precision bf16 or fp32"
             )
+        self.group = current_group()
         self.fabric: Any = Fabric(
             accelerator="cuda" if place.type == "cuda" else "cpu",
-            devices=[place.index or 0] if place.type == "cuda" else 1,
+            devices=[_number(place, self.group)] if place.type == "cuda" else 1,
             precision=PRECISIONS[spec.precision],
+            **_together(self.group),
         )
+        if self.group.size > 1:
+            self.fabric.launch()
         self.device: torch.device = self.fabric.device
         shown = torch.compile(network) if spec.compile else network
         self.network, self.optimiser = self.fabric.setup(shown, optimiser)
         self.clip = spec.clip
 
+    def silent(self, *, wanted: bool) -> AbstractContextManager[None]:
+        """Keep gradients to this process while a block lasts, where wanted."""
+        quiet: AbstractContextManager[None] = self.fabric.no_backward_sync(
+            self.network, enabled=wanted and self.group.size > 1
+        )
+        return quiet
+
     def backward(self, loss: Tensor) -> None:
-        """Add the gradient of the loss."""
-        self.fabric.backward(loss)
+        """Add the gradient of the loss; outside `silent`, of the sum over all processes."""
+        # With others, it takes the mean over processes.
+        self.fabric.backward(loss * self.group.size if self.group.size > 1 else loss)
+
+    def tell_all(self, value: T) -> T:
+        """Return what the first process says; all must ask."""
+        told: T = self.fabric.broadcast(value) if self.group.size > 1 else value
+        return told
+
+    def hear_all(self, value: T) -> list[T]:
+        """Return what each process says, in their order; all must ask."""
+        if self.group.size == 1:
+            return [value]
+        heard: list[Any] = [None] * self.group.size
+        torch.distributed.all_gather_object(heard, value)
+        return heard
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Return the values (n,) of each process as (processes, n); all must ask."""
+        gathered: Tensor = self.fabric.all_gather(values)
+        return gathered.reshape(self.group.size, -1)
+
+    def leave(self) -> None:
+        """Close the line to the other processes."""
+        if self.group.size > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
     def step(self) -> None:
         """Clip where asked, and step."""
@@ -85,3 +124,35 @@ class Device:
         """Put back what `scale` gave."""
         if state:
             self.fabric.strategy.precision.load_state_dict(state)
+
+
+def _number(place: torch.device, group: Group) -> int:
+    return (place.index or 0) + group.place
+
+
+def _together(group: Group) -> dict[str, Any]:
+    """Return how Fabric joins the processes of a group, each of which is a node to it."""
+    if group.size == 1:
+        return {}
+    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.strategies import DDPStrategy
+
+    class Known(LightningEnvironment):  # type: ignore[misc]
+        """Processes that were started by somebody else."""
+
+        creates_processes_externally = True
+        main_address = group.address
+        main_port = group.port
+
+        def node_rank(self) -> int:
+            return group.rank
+
+        def local_rank(self) -> int:
+            return 0
+
+    # A view may be missing from a batch and an encoder frozen: not every weight has a gradient.
+    # Running statistics are joined by `joined_statistics`, not overwritten by the first process's.
+    strategy = DDPStrategy(
+        cluster_environment=Known(), find_unused_parameters=True, broadcast_buffers=False
+    )
+    return {"strategy": strategy, "num_nodes": group.size}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,13 +27,15 @@ from overread.learning.examples import (
     takes_image,
 )
 from overread.learning.feed import ahead
+from overread.learning.group import Group
 from overread.learning.log import FitLog
-from overread.learning.meter import Meter
+from overread.learning.meter import SPEEDS, Meter
 from overread.learning.mixup import mixup
 from overread.learning.optimise import rate, set_rate
 from overread.learning.order import Order
 from overread.learning.spec import FitSpec
 from overread.learning.state import drop_states, latest_state, save_network, save_state
+from overread.learning.statistics import joined_statistics
 from overread.learning.training import FitError, Training
 from overread.learning.validate import validate
 
@@ -56,6 +59,9 @@ def fit(  # noqa: PLR0913 - all but the first six have defaults
     on_progress: Progress | None = None,
 ) -> None:
     """Train a network; go on where the folder's state ends, or do nothing where it is finished.
+
+    As one of a group (`group.joined`), this process takes its share of the batches of each step.
+    All must call it; the folder of the first counts, the folders of others are worth nothing.
 
     On a CPU a fit that was killed and resumed ends with the same bytes as one that was not, given
     as many torch threads; the log records their number.
@@ -81,17 +87,20 @@ def fit(  # noqa: PLR0913 - all but the first six have defaults
     chances = None if shares is None else tuple(shares)
     order = Order(len(examples), spec.batch, spec.accumulate, spec.epochs, seed, chances)
     training = Training(network, spec, order)
-    if (folder / NETWORK).exists():
-        training.restore_finished(folder / NETWORK)
-        return
-    with FitLog(folder, spec) as log, torch.random.fork_rng():
-        run = _Run(examples, spec, order, loss, folder, log, validation, measure, on_progress)
-        _begin(run, training)
-        _steps(run, training)
-        training.settle()
-        save_network(folder / NETWORK, network, fingerprint=training.fingerprint)
-        log.write("end", step=training.step, of=order.steps, best=training.best)
-    drop_states(folder)
+    try:
+        if training.device.tell_all((folder / NETWORK).exists()):
+            training.restore_finished(folder / NETWORK)
+            return
+        with FitLog(folder, spec) as log, torch.random.fork_rng():
+            run = _Run(examples, spec, order, loss, folder, log, validation, measure, on_progress)
+            _begin(run, training)
+            _steps(run, training)
+            training.settle()
+            save_network(folder / NETWORK, network, fingerprint=training.fingerprint)
+            log.write("end", step=training.step, of=order.steps, best=training.best)
+        drop_states(folder)
+    finally:
+        training.device.leave()
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +131,12 @@ def _check(
 
 def _begin(run: _Run, training: Training) -> None:
     """Go on from the newest state, if there is one, and say so in the log."""
-    saved = latest_state(run.folder)
+    device = training.device
+    saved = device.tell_all(latest_state(run.folder) if device.group.first else None)
     threads = torch.get_num_threads()
     about = {"of": run.order.steps, "threads": threads, "torch": torch.__version__}
+    if device.group.size > 1:
+        about["processes"] = device.group.size
     if saved is None:
         run.log.write("begin", step=0, device=str(training.device.device), **about)
         return
@@ -142,51 +154,70 @@ def _steps(run: _Run, training: Training) -> None:
     left = range(training.step, run.order.steps)
     meter = Meter(run.order.steps - training.step)
     saved = time.monotonic()
-    with ahead(lambda step: _batches(run, step), left, workers=run.spec.workers) as feed:
-        for batches in feed:
+    group = training.device.group
+    with ahead(lambda step: _parts(run, step, group), left, workers=run.spec.workers) as feed:
+        for parts in feed:
             if training.stopped:
                 return
             step = training.step
             lr = run.spec.lr * rate(run.spec, step, run.order.steps)
-            meter.add(_step(run, training, batches, lr), sum(map(len, run.order.indices(step))))
+            meter.add(_step(run, training, parts, lr), sum(map(len, run.order.indices(step))))
             training.step += 1
             ends = run.order.ends_epoch(step)
             if ends or training.step % run.spec.log_every == 0:
                 _report(run, training, meter, lr)
             if ends:
                 _validate(run, training)
-            if ends or time.monotonic() - saved >= run.spec.state_every:
+            if group.first and (ends or time.monotonic() - saved >= run.spec.state_every):
                 save_state(run.folder, training.state())
                 saved = time.monotonic()
 
 
-def _batches(run: _Run, step: int) -> list[Batch]:
-    """Make the batches of a step; runs in a background thread."""
-    batches = []
-    for part, indices in enumerate(run.order.indices(step)):
-        generator = run.order.generator(step, part)
-        batch = run.examples.batch(indices, generator=generator)
-        if run.spec.mixup:
-            share, alpha = run.spec.mixup, run.spec.mixup_alpha
-            batch = mixup(batch, probability=share, alpha=alpha, generator=generator)
-        batches.append(batch)
-    return batches
+class _Part(NamedTuple):
+    """A batch of a step: its number, and its share of the step's loss."""
+
+    number: int
+    share: float
+    batch: Batch
 
 
-def _step(run: _Run, training: Training, batches: list[Batch], lr: float) -> dict[str, Tensor]:
-    """Take one step; return the mean of each part of the loss."""
+def _parts(run: _Run, step: int, group: Group) -> list[_Part]:
+    """Make this process's batches of a step; runs in a background thread.
+
+    A process without any takes the first, with a share of nothing: the others wait for it.
+    """
+    indices = run.order.indices(step)
+    mine = group.share(len(indices))
+    share = 1 / len(indices) if mine else 0.0
+    return [_Part(part, share, _batch(run, step, part, indices[part])) for part in mine or (0,)]
+
+
+def _batch(run: _Run, step: int, part: int, indices: list[int]) -> Batch:
+    generator = run.order.generator(step, part)
+    batch = run.examples.batch(indices, generator=generator)
+    if not run.spec.mixup:
+        return batch
+    share, alpha = run.spec.mixup, run.spec.mixup_alpha
+    return mixup(batch, probability=share, alpha=alpha, generator=generator)
+
+
+def _step(run: _Run, training: Training, parts: list[_Part], lr: float) -> dict[str, Tensor]:
+    """Take one step; return the mean of each part of the loss, as far as it was computed here."""
     training.begin_step(run.order)
     device = training.device
     set_rate(training.optimiser, lr)
     training.optimiser.zero_grad(set_to_none=True)
     image = takes_image(training.network)
     means: dict[str, Tensor] = {}
-    for batch in batches:
-        moved = to_device(batch, device.device, channels_last=run.spec.channels_last)
-        parts = run.loss(call_network(device.network, moved, image=image), moved)
-        device.backward(parts["total"] / len(batches))
-        for name, value in parts.items():
-            means[name] = means.get(name, 0) + value.detach() / len(batches)
+    with joined_statistics(training.network, device, idle=not parts[0].share):
+        for part in parts:
+            torch.manual_seed(run.order.dropout_seed(training.step, part.number))
+            moved = to_device(part.batch, device.device, channels_last=run.spec.channels_last)
+            with device.silent(wanted=part is not parts[-1]):
+                losses = run.loss(call_network(device.network, moved, image=image), moved)
+                device.backward(losses["total"] * part.share)
+            for name, value in losses.items():
+                means[name] = means.get(name, 0) + value.detach() * part.share
     device.step()
     if training.average is not None:
         training.average.update(training.network)
@@ -195,7 +226,7 @@ def _step(run: _Run, training: Training, batches: list[Batch], lr: float) -> dic
 
 def _report(run: _Run, training: Training, meter: Meter, lr: float) -> None:
     """Log what happened since the last report; stop where the loss is no number."""
-    numbers = meter.take()
+    numbers = _of_all(training, meter.take())
     epoch = run.order.epoch(training.step - 1)
     run.log.numbers("step", training.step, {**numbers, "lr": lr}, epoch=epoch, of=run.order.steps)
     if run.on_progress is not None:
@@ -207,12 +238,23 @@ def _report(run: _Run, training: Training, meter: Meter, lr: float) -> None:
         )
 
 
+def _of_all(training: Training, numbers: dict[str, float]) -> dict[str, float]:
+    """Add up what the processes computed; speed is told by the first."""
+    heard = training.device.hear_all(numbers)
+    return numbers | {
+        name: sum(one[name] for one in heard) for name in numbers if name not in SPEEDS
+    }
+
+
 def _validate(run: _Run, training: Training) -> None:
     if run.validation is None:
         return
     lent = training.average.lent(training.network) if training.average else nullcontext()
     with lent:
-        numbers = validate(training, run.validation, run.loss, run.measure)
+        numbers = {}
+        if training.device.group.first:
+            numbers = validate(training, run.validation, run.loss, run.measure)
+        numbers = training.device.tell_all(numbers)
     training.judge(numbers["measure"])
     epoch = run.order.epoch(training.step - 1)
     run.log.numbers("validation", training.step, numbers, epoch=epoch)

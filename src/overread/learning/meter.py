@@ -5,7 +5,9 @@ import time
 import torch
 from torch import Tensor
 
-__all__ = ["Meter"]
+__all__ = ["SPEEDS", "Meter"]
+
+SPEEDS = frozenset({"examples_per_second", "seconds_left"})
 
 
 class Meter:

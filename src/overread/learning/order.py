@@ -82,9 +82,9 @@ class Order:
         """Return the generator that augments batch `part` of a step."""
         return torch.Generator().manual_seed(seed_for(self.seed, "augment", step, part))
 
-    def dropout_seed(self, step: int) -> int:
-        """Return the seed of what is random inside the network in a step."""
-        return seed_for(self.seed, "dropout", step)
+    def dropout_seed(self, step: int, part: int) -> int:
+        """Return the seed of what is random inside the network in batch `part` of a step."""
+        return seed_for(self.seed, "dropout", step, *([part] if part else []))
 
 
 @lru_cache(maxsize=4)

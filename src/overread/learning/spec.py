@@ -42,6 +42,11 @@ class FitSpec(Spec):
             None = train to the end and keep the last.
         channels_last: memory layout; faster for convolutions on most hardware.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1".
+        devices, nodes: processes on each machine, and machines, that share the batches of a step:
+            `accumulate` of them at least, so that every process has one. The same `batch` and
+            `accumulate` give the same network on any number of them, up to rounding. A GPU each
+            where there are GPUs; more than one machine needs a cluster (`overread run --ray`).
+        cores: threads of each process on a cluster, which reserves as many cores.
         workers: threads that prepare batches ahead; 0 = prepare each when it is needed.
         compile: torch.compile; results may differ in the last digits.
         state_every: seconds between saved states; 0 = after each step. Each epoch's end is saved.
@@ -72,6 +77,9 @@ class FitSpec(Spec):
     early_stop: int | None = Field(None, ge=1)
     channels_last: bool = False
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    devices: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1)
+    cores: int = Field(1, ge=1)
     workers: int = Field(1, ge=0)
     compile: bool = False
     state_every: float = Field(300.0, ge=0)
@@ -86,7 +94,8 @@ class FitSpec(Spec):
     @classmethod
     def speed(cls) -> frozenset[str]:
         """Return the fields that leave the result alone."""
-        return frozenset({"device", "workers", "compile", "state_every", "log_every", "track"})
+        where = {"device", "devices", "nodes", "cores", "workers", "compile"}
+        return frozenset({*where, "state_every", "log_every", "track"})
 
     @model_validator(mode="after")
     def _agree(self) -> "FitSpec":
@@ -95,5 +104,11 @@ class FitSpec(Spec):
         if self.cycle_warmup >= self.cycle:
             raise ValueError(
                 f"cycle_warmup {self.cycle_warmup} must be less than cycle {self.cycle}"
+            )
+        if self.devices * self.nodes > self.accumulate:
+            raise ValueError(
+                f"devices {self.devices} on nodes {self.nodes} share the batches of a step, and "
+                f"accumulate is {self.accumulate}; set accumulate to {self.devices * self.nodes} "
+                "or more, and batch to what one device takes at once"
             )
         return self

@@ -48,8 +48,7 @@ class Training:
         self.waited = 0
 
     def begin_step(self, order: Order) -> None:
-        """Set the mode and the seed of the step: frozen encoders stay as they are."""
-        torch.manual_seed(order.dropout_seed(self.step))
+        """Set the mode of the step: frozen encoders stay as they are."""
         self.network.train()
         if not self.spec.freeze:
             return

@@ -21,8 +21,8 @@ if typing.TYPE_CHECKING:
     from overread.pipeline.recipes import find_recipe, shipped_recipes
     from overread.pipeline.run import Event, Listener, RunError, StepResult, run_steps
     from overread.pipeline.scoring import score_tables
-    from overread.pipeline.step import Context, Outcome, Stage, Step, Task
-    from overread.pipeline.store import Entry, Manifest, Store, StoreError
+    from overread.pipeline.step import Context, Needs, Outcome, Stage, Step, Task
+    from overread.pipeline.store import Entry, Manifest, Store, StoreError, open_store
     from overread.pipeline.upkeep import Difference, prune, verify, why
 else:
     __getattr__ = shelf.open_when_used(__name__)
@@ -35,6 +35,7 @@ __all__ = [
     "Graph",
     "Listener",
     "Manifest",
+    "Needs",
     "Outcome",
     "Plan",
     "PlanError",
@@ -57,6 +58,7 @@ __all__ = [
     "graph_of",
     "graphs_in_store",
     "make_bundle",
+    "open_store",
     "plan",
     "prune",
     "read_recipe",

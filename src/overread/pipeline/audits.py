@@ -23,7 +23,7 @@ from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import dataset_root
 from overread.pipeline.step import Context, Task
-from overread.pipeline.store import Store
+from overread.pipeline.store import open_store
 from overread.records import Folds, Predictions, Stack, Study
 from overread.shelf import Named, nearest, settings_of
 
@@ -95,22 +95,22 @@ def tables_of_files(files: AuditFiles) -> Tables:
     )
 
 
-def tables_of_run(recipe: Recipe, data: Path | None, store: Path) -> Tables:
+def tables_of_run(recipe: Recipe, data: Path | None, store: Path | str) -> Tables:
     """Return the tables of a finished run: its labels, folds, final predictor and its members.
 
     Raises:
         PlanError: if it has not ended.
     """
     graph = graph_of(recipe, data, store)
-    shelf = Store(store)
+    shelf = open_store(store)
     if shelf.entry(graph.score) is None:
         raise PlanError(f"recipe {recipe.name} is not finished in {store}; run it first")
-    inputs = {role: shelf.folder(step) for role, step in graph.score.inputs.items()}
-    root = dataset_root(Task(graph.score, store, inputs, {}, Context(data=data)))
+    inputs = {role: shelf.bring(step) for role, step in graph.score.inputs.items()}
+    root = dataset_root(Task(graph.score, shelf.root, inputs, {}, Context(data=data)))
     dataset = load_dataset(inputs["read"], root)
     named = recipe.ensembles.get(recipe.final)
     of = named.settings.get("of", ()) if named else ()
-    said = {name: _out_of_fold(shelf.folder(step)) for name, step in graph.predictors.items()}
+    said = {name: _out_of_fold(shelf.bring(step)) for name, step in graph.predictors.items()}
     table = first_of(root, [f"train_label_coordinates.csv{end}" for end in ("", ".gz")])
     return Tables(
         graph.rubric,

@@ -23,20 +23,20 @@ from overread.pipeline.stages.folds import load_folds
 from overread.pipeline.stages.join import LEARNT
 from overread.pipeline.stages.score import load_scores
 from overread.pipeline.step import Step
-from overread.pipeline.store import Store
+from overread.pipeline.store import Store, open_store
 from overread.shelf import Named
 
 __all__ = ["bundle_recipe", "make_bundle"]
 
 
-def make_bundle(recipe: Recipe, data: Path | None, store: Path, output: Path) -> str:
+def make_bundle(recipe: Recipe, data: Path | None, store: Path | str, output: Path) -> str:
     """Write a bundle to a new folder and return its hash.
 
     Raises:
         PlanError: if the run is not finished; names the first step that lacks.
         BundleError: if the folder is not empty.
     """
-    shelf, graph = Store(store), graph_of(recipe, data, store)
+    shelf, graph = open_store(store), graph_of(recipe, data, store)
     content = bundle_recipe(recipe)
     for step in _needed(graph, content):
         if shelf.entry(step) is None:
@@ -103,11 +103,11 @@ def _new_members(graph: Graph, name: str) -> Mapping[int, Step]:
 
 
 def _states(store: Store, fits: Mapping[int, Step]) -> dict[int, Any]:
-    return {fold: load_state(store.folder(step)) for fold, step in fits.items()}
+    return {fold: load_state(store.bring(step)) for fold, step in fits.items()}
 
 
 def _learnt(store: Store, step: Step) -> dict[str, Any]:
-    path = store.folder(step) / LEARNT
+    path = store.bring(step) / LEARNT
     return dict(safetensors.numpy.load_file(path)) if path.is_file() else {}
 
 
@@ -115,20 +115,20 @@ def _thresholds(store: Store, graph: Graph) -> dict[str, Any]:
     from overread.pipeline.stages.trust import load_thresholds  # with pages and figures
 
     step = graph.report.inputs.get("trust")
-    return {} if step is None else load_thresholds(store.folder(step))
+    return {} if step is None else load_thresholds(store.bring(step))
 
 
 def _card(store: Store, graph: Graph) -> dict[str, Any]:
     recipe = graph.recipe
-    dataset = load_dataset(store.folder(graph.read), Path())
-    scores = scores_json(load_scores(store.folder(graph.score)))
+    dataset = load_dataset(store.bring(graph.read), Path())
+    scores = scores_json(load_scores(store.bring(graph.score)))
     shown = {name: table for name, table in scores.items() if _shown(name, recipe.final)}
     return {
         "about": recipe.about.model_dump(mode="json"),
         "date": datetime.now(UTC).date().isoformat(),
         "studies": dataset.num_studies,
         "subjects": len(dataset.subjects),
-        "folds": load_folds(store.folder(graph.folds)).count,
+        "folds": load_folds(store.bring(graph.folds)).count,
         "forged": recipe.dataset.forge is not None and "forge" in graph.read.inputs,
         "scores": shown,
         "ranges": measure_ranges(dataset.studies),

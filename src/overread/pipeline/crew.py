@@ -1,4 +1,4 @@
-"""Who makes the steps: this process, one after another, or several processes at a time.
+"""Who makes the steps: this process, one after another, several processes, or a Ray cluster.
 
 A process of a crew takes one step after another. It dies with the process that started it, whatever
 killed that one, so the locks and the partial folders that it held are free for the next run.
@@ -7,18 +7,22 @@ killed that one, so the locks and the partial folders that it held are free for 
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing.connection import Connection, wait
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from overread.models import flush_denormals, keep_memory, use_threads
 from overread.pipeline.making import RunError, StepResult, make_step
+from overread.pipeline.starter import die_with_the_starter
 from overread.pipeline.step import Context, Step, silent
 from overread.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from overread.pipeline.ray_crew import RayCrew
 
 __all__ = ["Crew", "assemble", "default_jobs"]
 
@@ -53,15 +57,33 @@ class Crew(Protocol):
 
 @contextmanager
 def assemble(store: Store, context: Context, tell: Tell) -> Iterator[Crew]:
-    """Have a crew of `context.jobs` while the block lasts; nobody of it outlives the block."""
-    if context.jobs <= 1:
+    """Have the cluster of `context.ray`, or a crew of `context.jobs`, while the block lasts.
+
+    Nobody of it outlives the block.
+
+    Raises:
+        RunError: if there is no such cluster.
+    """
+    crew: RayCrew | Processes
+    if context.ray is not None:
+        crew = _ray_crew(store, context, tell)
+    elif context.jobs > 1:
+        crew = Processes(store, context, tell)
+    else:
         yield Alone(store, context, tell)
         return
-    crew = Processes(store, context, tell)
     try:
         yield crew
     finally:
         crew.dismiss()
+
+
+def _ray_crew(store: Store, context: Context, tell: Tell) -> "RayCrew":
+    if find_spec("ray") is None:
+        raise RunError("--ray needs the package ray: pip install 'overread[ray]'")
+    from overread.pipeline.ray_crew import RayCrew
+
+    return RayCrew(store, context, tell)
 
 
 def default_jobs() -> int:
@@ -185,7 +207,7 @@ class _Hand:
 def _work(connection: Connection, store: Store, context: Context, threads: int) -> None:
     """Make one step after another, as they come."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the starter's to handle
-    threading.Thread(target=_die_with_the_starter, daemon=True).start()
+    die_with_the_starter()
     flush_denormals()
     keep_memory()
     use_threads(threads)
@@ -206,10 +228,3 @@ def _work(connection: Connection, store: Store, context: Context, threads: int) 
             connection.send(("failed", f"{step.label}: {type(error).__name__}: {error}"))
         else:
             connection.send(("ended", result))
-
-
-def _die_with_the_starter() -> None:
-    starter = multiprocessing.parent_process()
-    if starter is not None:
-        starter.join()
-        os._exit(1)

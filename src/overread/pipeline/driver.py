@@ -12,7 +12,7 @@ from overread.pipeline.recipe import Recipe
 from overread.pipeline.run import Event, Listener, StepResult, run_steps, summary
 from overread.pipeline.stages.score import load_scores
 from overread.pipeline.step import Context
-from overread.pipeline.store import Store
+from overread.pipeline.store import Store, open_store
 from overread.records import Scores
 
 __all__ = ["Ran", "finished", "run", "scores_json"]
@@ -85,10 +85,11 @@ def scores_json(scores: Scores) -> dict[str, dict[str, dict[str, Any]]]:
 def run(
     recipe: Recipe,
     data: Path | None,
-    store: Path,
+    store: Path | str,
     *,
     workers: int = 1,
     jobs: int = 1,
+    ray: str | None = None,
     listen: Listener = unseen,
 ) -> Ran:
     """Make what a recipe lacks in a store; a finished step is never made again.
@@ -96,12 +97,14 @@ def run(
     Args:
         recipe: read and checked.
         data: the dataset's folder; None where the recipe forges its studies.
-        store: folder of the store; made if need be.
+        store: folder of the store, made if need be, or a URL such as "s3://bucket/runs".
         workers: studies worked on at a time.
         jobs: steps made at a time, such as the folds of a training. More than one, and each is
             made by a process with its share of the cores: a script that asks for it must be
             guarded by `if __name__ == "__main__":`. On a CPU the last bits of a training depend
             on its share of the cores, so resume with the same number for the same bits.
+        ray: address of a Ray cluster that makes the steps instead, such as "10.0.0.5:6379"; store
+            and data must lie where all its machines see them.
         listen: told what goes on.
 
     Raises:
@@ -110,22 +113,23 @@ def run(
     """
     flush_denormals()
     keep_memory()
-    graph = graph_of(recipe, data, store)
-    context = Context(data=data, workers=workers, jobs=jobs, max_broken=recipe.max_broken)
-    results = run_steps(graph.goals, Store(store), context, listen=listen)
-    return _collect(graph, Store(store), tuple(results))
+    graph, opened = graph_of(recipe, data, store), open_store(store)
+    context = Context(data=data, workers=workers, jobs=jobs, max_broken=recipe.max_broken, ray=ray)
+    results = run_steps(graph.goals, opened, context, listen=listen)
+    return _collect(graph, opened, tuple(results))
 
 
-def finished(recipe: Recipe, data: Path | None, store: Path) -> Ran:
+def finished(recipe: Recipe, data: Path | None, store: Path | str) -> Ran:
     """Return what came of an earlier run.
 
     Raises:
         PlanError: if it has not ended.
     """
     graph = graph_of(recipe, data, store)
-    if Store(store).entry(graph.report) is None:
+    opened = open_store(store)
+    if opened.entry(graph.report) is None:
         raise PlanError(f"recipe {recipe.name} is not finished in {store}; run it first")
-    return _collect(graph, Store(store), ())
+    return _collect(graph, opened, ())
 
 
 def _collect(graph: Graph, store: Store, results: tuple[StepResult, ...]) -> Ran:
@@ -134,6 +138,6 @@ def _collect(graph: Graph, store: Store, results: tuple[StepResult, ...]) -> Ran
         graph,
         results,
         dict(last.manifest.broken) if last else {},
-        load_scores(store.folder(graph.score)),
-        store.folder(graph.report),
+        load_scores(store.bring(graph.score)),
+        store.bring(graph.report),
     )

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overread.inference import LocatorSpec, order_locators
+from overread.learning import FitSpec
 from overread.pipeline.ground import Ground, settings_on_shelf
 from overread.pipeline.recipe import Recipe
 from overread.pipeline.recipe_reach import trained_folds
-from overread.pipeline.step import Later, Stage, Step
+from overread.pipeline.step import Later, Needs, Stage, Step
 
-__all__ = ["Located", "error_steps", "locator_steps", "trained"]
+__all__ = ["Located", "error_steps", "fit_needs", "locator_steps", "trained"]
 
 DRAW = Stage("draw", 1, Later("draw"), cache=True)
 LOCATE_FIT = Stage("locate_fit", 1, Later("locate_fit"))
@@ -183,12 +184,18 @@ def _locator_fit(
             **trained(spec.fit.epochs, first=fold == trained_folds(ground.recipe, spec)[0]),
             "locator_fold_trainings": 1,
         },
+        needs=fit_needs(spec.fit),
     )
 
 
 def trained(epochs: int, *, first: bool) -> dict[str, int]:
     """Return what one training adds to the plan's counts; a run is counted with its first fold."""
     return {"training_runs": int(first), "fold_trainings": 1, "fold_epochs": epochs}
+
+
+def fit_needs(fit: FitSpec) -> Needs:
+    """Return what one training asks of a cluster."""
+    return Needs(fit.cores, fit.device, fit.devices, fit.nodes)
 
 
 def _without(settings: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from overread.pipeline.lock import try_lock
+from overread.pipeline.gang import make_together
+from overread.pipeline.lock import LEASE_S, is_mine
 from overread.pipeline.memory import peak_memory_mb, restart_peak
 from overread.pipeline.step import Context, Outcome, Step, Task
 from overread.pipeline.store import Manifest, Store, hash_files, now, write_json
@@ -51,7 +52,7 @@ def make_step(step: Step, store: Store, context: Context) -> StepResult | None:
     Raises:
         RunError: if it fails or too many studies are broken; one line, naming the step.
     """
-    with try_lock(store.lock(step)) as mine:
+    with store.hold(step) as mine:
         if not mine:
             return None
         # Another driver may have made it since we looked.
@@ -68,11 +69,13 @@ def _make(step: Step, store: Store, context: Context) -> StepResult:
     partial.mkdir(parents=True, exist_ok=True)
     store.write_log(event="begin", step=step.id, resumes=resumed)
     inherited = _broken_before(step, store)
-    inputs = {role: store.folder(needed) for role, needed in step.inputs.items()}
+    inputs = {role: store.bring(needed) for role, needed in step.inputs.items()}
     restart_peak()
     started = time.monotonic()
     try:
-        outcome = step.stage.make(Task(step, partial, inputs, inherited, context)) or Outcome()
+        task = Task(step, partial, inputs, inherited, context)
+        make = make_together if step.needs.processes > 1 else step.stage.make
+        outcome = make(task) or Outcome()
         _refuse_when_too_many_broken(outcome, inherited, context.max_broken)
     except Exception as error:
         store.write_log(event="failed", step=step.id, why=f"{type(error).__name__}: {error}")
@@ -82,6 +85,11 @@ def _make(step: Step, store: Store, context: Context) -> StepResult:
         write_json(partial / CLOCK, {"wall_s": before + seconds})
     (partial / CLOCK).unlink()
     peak = peak_memory_mb()
+    if not is_mine(store.lock(step)):
+        raise RunError(
+            f"{step.label}: nothing was heard of this machine for {LEASE_S:.0f} s, and another one "
+            "has taken the step over; run again, it goes on where the other one is"
+        )
     store.commit(
         step, _manifest(step, {**inherited, **outcome.broken}, before + seconds, peak, partial)
     )

@@ -4,10 +4,14 @@ It does not know what a part holds.
 """
 
 import itertools
+import os
 import re
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -66,9 +70,12 @@ def map_parts(task: Task, studies: Sequence[Item], work: Callable[[Item, Path], 
 def _finished(
     task: Task, todo: Sequence[Item], work: Callable[[Item, Path], None]
 ) -> Iterable[tuple[Item, str | None]]:
+    if task.context.spread is not None and len(todo) > 1:
+        yield from task.context.spread(todo, partial(_make_part, task.folder, work=work))
+        return
     if task.context.workers <= 1:
         for study in todo:
-            yield study, _make_part(task.folder, study, work)
+            yield study, _make_part(task.folder, study, work=work)
         return
     with ThreadPoolExecutor(task.context.workers) as pool:
         running: dict[Future[str | None], Item] = {}
@@ -76,22 +83,35 @@ def _finished(
         while True:
             # Few at a time, so that an interruption does not wait for a long queue.
             for study in itertools.islice(queue, 2 * task.context.workers - len(running)):
-                running[pool.submit(_make_part, task.folder, study, work)] = study
+                running[pool.submit(_make_part, task.folder, study, work=work)] = study
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
 
 
-def _make_part(folder: Path, study: Item, work: Callable[[Item, Path], None]) -> str | None:
+def _make_part(folder: Path, study: Item, *, work: Callable[[Item, Path], None]) -> str | None:
+    """Make a part in a folder of our own, and move it into place; return why it could not be.
+
+    Where a worker was thought dead, two may make one part: the first that is through wins.
+    """
     final = part_folder(folder, study.id)
-    partial = final.with_name(f".{final.name}")
-    partial.mkdir()
+    if final.exists():
+        return None
+    who = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+    beside = final.with_name(f".{final.name}.{who}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
     try:
-        work(study, partial)
+        work(study, beside)
     except Exception as error:  # noqa: BLE001 - whatever ails one study, the others go on
-        shutil.rmtree(partial)
+        shutil.rmtree(beside)
         return f"{type(error).__name__}: {error}"
-    sync_tree(partial)
-    partial.rename(final)
+    sync_tree(beside)
+    try:
+        beside.rename(final)
+    except OSError:
+        if not final.exists():
+            raise
+        shutil.rmtree(beside)
     return None

@@ -10,7 +10,7 @@ from overread.pipeline.recipe import Recipe
 from overread.pipeline.recipe_reach import caveats, checkpoints
 from overread.pipeline.run import missing_steps
 from overread.pipeline.step import Step, in_order
-from overread.pipeline.store import Store
+from overread.pipeline.store import Store, open_store, root_of
 
 __all__ = [
     "Plan",
@@ -110,21 +110,21 @@ class Plan:
         }
 
 
-def plan(recipe: Recipe, data: Path | None, store: Path) -> Plan:
+def plan(recipe: Recipe, data: Path | None, store: Path | str) -> Plan:
     """Return the steps of a recipe: which are done, which are to do.
 
     Args:
         recipe: read and checked.
         data: the dataset's folder; None where the recipe forges its studies.
-        store: folder of the store; need not exist.
+        store: folder or URL of the store; need not exist.
 
     Raises:
         PlanError: if there is neither data nor `forge`, or the folder does not exist.
     """
-    return plan_graph(graph_of(recipe, data, store), Store(store))
+    return plan_graph(graph_of(recipe, data, store), open_store(store))
 
 
-def graph_of(recipe: Recipe, data: Path | None, store: Path) -> Graph:
+def graph_of(recipe: Recipe, data: Path | None, store: Path | str) -> Graph:
     """Return the steps of a recipe for a folder of data."""
     forged = recipe.dataset.forge
     if data is None and forged is not None and forged.photos:
@@ -138,7 +138,7 @@ def graph_of(recipe: Recipe, data: Path | None, store: Path) -> Graph:
         )
     if data is not None and not data.is_dir():
         raise PlanError(f"--data {data}: found no such folder, expected the dataset's folder")
-    return build_graph(recipe, None if data is None else digest_folder(data, skip=store))
+    return build_graph(recipe, None if data is None else digest_folder(data, skip=root_of(store)))
 
 
 def graphs_in_store(recipe: Recipe, store: Store) -> list[Graph]:

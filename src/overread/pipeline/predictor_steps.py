@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overread.pipeline.ground import Ground, settings_on_shelf
-from overread.pipeline.locator_steps import trained
+from overread.pipeline.locator_steps import fit_needs, trained
 from overread.pipeline.recipe_reach import new_folds, trained_folds
 from overread.pipeline.step import Later, Stage, Step
 
@@ -104,6 +104,7 @@ def _fits(ground: Ground, name: str, cuts: Mapping[str, Step], made: Predicted) 
                 **trained(member.fit.epochs, first=fold == folds[0]),
                 "member_fold_trainings": 1,
             },
+            needs=fit_needs(member.fit),
         )
         for fold in folds
     }

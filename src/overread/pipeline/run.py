@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from overread.pipeline.crew import Crew, assemble
-from overread.pipeline.lock import holder, is_held
 from overread.pipeline.making import RunError, StepResult
 from overread.pipeline.step import Context, Step, in_order
 from overread.pipeline.store import Store
@@ -89,6 +88,7 @@ def run_steps(
     pending = {step.id: step for step in missing_steps(goals, store)}
     results = [StepResult(step, "kept") for step in _standing(steps, pending, store)]
     for result in results:
+        store.share(result.step)  # a push that failed is made up for
         store.write_log(event="kept", step=result.step.id)
     total = len(results) + len(pending)
     with assemble(store, context, _teller(listen)) as crew:
@@ -118,8 +118,8 @@ def _ready(pending: dict[str, Step], crew: Crew, store: Store, listen: Listener)
             return
         if step.id in crew.busy or any(needed.id in pending for needed in step.inputs.values()):
             continue
-        if is_held(store.lock(step)):
-            listen(Event("wait", step.label, what=holder(store.lock(step))))
+        if (other := store.holder(step)) is not None:
+            listen(Event("wait", step.label, what=other))
             continue
         yield step
 

@@ -3,7 +3,8 @@
 Nothing here knows of recipes or of the store; a step's key follows from its settings and inputs.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -12,9 +13,25 @@ from typing import Any
 
 from overread.pipeline.keys import hash_json
 
-__all__ = ["Context", "Later", "Outcome", "Progress", "Stage", "Step", "Task", "in_order"]
+__all__ = [
+    "Context",
+    "Later",
+    "Needs",
+    "Others",
+    "Outcome",
+    "Progress",
+    "Spread",
+    "Stage",
+    "Step",
+    "Task",
+    "in_order",
+]
 
 Progress = Callable[[str, int, int], None]
+Spread = Callable[[Sequence[Any], Callable[[Any], str | None]], Iterator[tuple[Any, str | None]]]
+"""Does work(item) for many items somewhere else, and yields (item, what it returned)."""
+Others = Callable[[Callable[[int], object]], AbstractContextManager[None]]
+"""Calls work(1), work(2)... on the other nodes of a step while a block lasts."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -30,6 +47,9 @@ class Context:
         workers: how many studies are worked on at a time.
         jobs: how many steps are made at a time; more than one, and each has a process of its own.
         max_broken: share of broken studies above which a run is refused.
+        ray: address of the Ray cluster that makes the steps; None = this machine does.
+        spread: does the parts of a step on several machines; None = all in its own process.
+        others: reaches the other nodes of a step that needs several.
         on_progress: told (what, done, total) while a step is being made.
     """
 
@@ -37,6 +57,9 @@ class Context:
     workers: int = 1
     jobs: int = 1
     max_broken: float = 0.1
+    ray: str | None = None
+    spread: Spread | None = None
+    others: Others | None = None
     on_progress: Progress = silent
 
 
@@ -106,6 +129,28 @@ class Later:
         return outcome
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a step asks of a cluster, and over how many processes it is spread; never in its key.
+
+    Attributes:
+        cores: of each process; as many threads.
+        device: "cpu", "cuda", or "auto" (a GPU where there is one).
+        devices: processes on a node, a GPU each where there are GPUs.
+        nodes: machines.
+    """
+
+    cores: int = 1
+    device: str = "cpu"
+    devices: int = 1
+    nodes: int = 1
+
+    @property
+    def processes(self) -> int:
+        """How many processes make the step together."""
+        return self.devices * self.nodes
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One entry of the store, made or to be made.
@@ -117,6 +162,7 @@ class Step:
         inputs: the steps it reads, by role.
         spec: the live settings for the stage, speed knobs included; not part of the key.
         totals: what the step adds to the plan's counts, such as {"fold_trainings": 1}.
+        needs: cores, GPUs and nodes.
     """
 
     stage: Stage
@@ -125,6 +171,7 @@ class Step:
     inputs: Mapping[str, "Step"] = field(default_factory=dict)
     spec: Any = None
     totals: Mapping[str, int] = field(default_factory=dict)
+    needs: Needs = Needs()
 
     @cached_property
     def key(self) -> str:

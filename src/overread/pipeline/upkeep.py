@@ -141,7 +141,8 @@ def prune(store: Store, keep: Iterable[Step], *, dry: bool) -> list[Path]:
     What a living process works on stays.
     """
     wanted = {step.id for step in in_order(keep)}
-    folders = [entry.folder for entry in store.entries() if entry.id not in wanted]
+    entries = {e.folder: e for e in store.entries() if e.id not in wanted}
+    folders = [*entries]
     folders += [path for path in store.leftovers() if _stem(path) not in wanted]
     folders += [path for path in store.leftovers() if path.name.endswith(".damaged")]
     removed = []
@@ -150,7 +151,10 @@ def prune(store: Store, keep: Iterable[Step], *, dry: bool) -> list[Path]:
             continue
         removed.append(folder)
         if not dry:
-            shutil.rmtree(folder)
+            if folder in entries:
+                store.remove(entries[folder])
+            else:
+                shutil.rmtree(folder)
             store.write_log(event="pruned", step=f"{folder.parent.name}/{folder.name}")
     return removed
 
