@@ -10,6 +10,7 @@ from tiny_studies import LEVELS, discs, mirrored_points, study_pixels
 
 from overread.imaging import SliceSpec, ViewSpec
 from overread.inference import (
+    GradeSpec,
     MemberSpec,
     as_read,
     cut_study,
@@ -23,7 +24,6 @@ from overread.inference import (
     study_units,
 )
 from overread.learning import LossSpec, grading_loss
-from overread.records import RecordError
 
 WHOLE = {
     "sagittal": ViewSpec(
@@ -82,7 +82,7 @@ def test_a_view_of_the_study_is_cut_once_and_shown_to_every_unit(tmp_path) -> No
         kept = load_cuts(tmp_path / name)
         same = np.array_equal(kept.of(0).pixels, kept.of(4).pixels)
 
-        assert (len(kept), len(kept.pixels), same) == (5, rows, rows == 1)
+        assert (len(kept), len(kept.mask), same) == (5, rows, rows == 1)
 
 
 def test_a_study_has_one_row_with_all_its_units() -> None:
@@ -205,10 +205,22 @@ def test_whole_studies_need_units_that_are_always_the_same() -> None:
     """Views of both kinds, and units whose number differs, are refused with what to do."""
     with pytest.raises(ValueError, match="one kind at a time"):
         network(member(("sagittal", "top")))
-    with pytest.raises(RecordError, match=r"loss\.level: of members that read units"):
+    with pytest.raises(ValueError, match=r"loss\.level: of members that read units"):
         member(loss={"level": 0.1})
-    with pytest.raises(RecordError, match="balance"):
+    with pytest.raises(ValueError, match="balance"):
         member(balance=("canal",))
+
+
+def test_what_is_cut_once_is_pictured_once() -> None:
+    """A view of the study gives one overview, not one for each unit."""
+    spec = member()
+    views = {name: WHOLE[name] for name in spec.views}
+    kept = bundle(locators={}, views=views, members={"all": spec}, final="all")
+    pictures = grade_study(kept, study_pixels(), GradeSpec(pictures=True)).pictures
+
+    assert [(one.title, one.site, one.kind) for one in pictures] == [
+        (name, None, "overview") for name in views
+    ]
 
 
 def test_a_bundle_says_what_the_pipeline_says() -> None:

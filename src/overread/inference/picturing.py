@@ -109,11 +109,15 @@ def _crops(
     crops: Mapping[str, tuple[Cut, ...]],
     pixels: StudyPixels,
 ) -> Iterator[Picture]:
-    """Yield the slice nearest to the point of each view and unit; none twice."""
+    """Yield the slice nearest to the point of each view and unit; none twice.
+
+    What is cut once for a study of several units is shown once.
+    """
     slices = _slices(pixels)
     shown: set[tuple[str, str | None]] = set()
     for name, cuts in crops.items():
-        for site, cut in zip(sites, cuts, strict=True):
+        whole = not views[name].by_unit and len(sites) > 1
+        for site, cut in [(None, cuts[0])] if whole else zip(sites, cuts, strict=True):
             present = np.flatnonzero(cut.mask)
             if not len(present):
                 continue
@@ -126,11 +130,11 @@ def _crops(
             if views[name].plane == "photo":
                 yield Picture(name, _photograph(*slices[uid]), uid, site, kind="photo")
                 continue
-            if views[name].plane == "axial":
+            if views[name].plane == "axial" and not whole:
                 outline = _outline(views[name], cut.planes.take([middle]))
                 yield _whole(pixels, slices[uid], (name, uid, site), outline)
             image = _grey(_window(views[name], cut.pixels[middle]))
-            yield Picture(name, image, uid, site, kind="crop")
+            yield Picture(name, image, uid, site, kind="overview" if whole else "crop")
 
 
 def crop_pictures(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from overread.models.encoder_spec import EncoderSpec
-from overread.models.shapes import StudyUnits, ViewShape
+from overread.models.shapes import StudyUnits, ViewShape, check_study_views
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ARCHITECTURES", "Spec", "build"]
+__all__ = ["ARCHITECTURES", "Spec", "build", "check"]
 
 _PUBLISHED: dict[str, Any] = {
     "shared": False,
@@ -113,8 +113,7 @@ def build(
     Raises:
         ValueError: if views do not fit a shared encoder, or channels do not divide into heads.
     """
-    if not inputs or not heads:
-        raise ValueError(f"a network needs views and targets; found {dict(inputs)}, {dict(heads)}")
+    check(spec, inputs=inputs, heads=heads, units=units)
     import torch
 
     from overread.models.slice_network import SliceAttention
@@ -125,3 +124,29 @@ def build(
         if units is None:
             return SliceAttention(spec, inputs, heads)
         return read_studies(partial(SliceAttention, spec, inputs), inputs, heads, units)
+
+
+def check(
+    spec: Spec,
+    *,
+    inputs: Mapping[str, ViewShape],
+    heads: Mapping[str, int],
+    units: StudyUnits | None = None,
+) -> None:
+    """Check that views and targets fit the settings; nothing is built.
+
+    Args:
+        spec: settings.
+        inputs: name and shape of each view.
+        heads: {target: number of grades}.
+        units: where it reads studies.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if not inputs or not heads:
+        raise ValueError(f"a network needs views and targets; found {dict(inputs)}, {dict(heads)}")
+    channels = {view: shape.channels for view, shape in inputs.items()}
+    if spec.shared and len(set(channels.values())) != 1:
+        raise ValueError(f"a shared encoder needs views of as many channels; found {channels}")
+    check_study_views(inputs, units)

@@ -140,12 +140,9 @@ class SliceAttention(nn.Module):
 
 
 def _encoders(spec: "Spec", inputs: Mapping[str, ViewShape]) -> list[Encoder]:
-    channels = {view: shape.channels for view, shape in inputs.items()}
-    if not spec.shared:
-        return [build_encoder(spec, channels=count) for count in channels.values()]
-    if len(set(channels.values())) != 1:
-        raise ValueError(f"a shared encoder needs views of as many channels; found {channels}")
-    return [build_encoder(spec, channels=next(iter(channels.values())))]
+    channels = [shape.channels for shape in inputs.values()]
+    wanted = channels[:1] if spec.shared else channels
+    return [build_encoder(spec, channels=count) for count in wanted]
 
 
 def _in_one_pass(encoder: nn.Module, present: list[Tensor]) -> list[Tensor | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from overread.models.shapes import StudyUnits, ViewShape
+from overread.models.shapes import StudyUnits, ViewShape, check_study_views
 
 __all__ = ["ByUnit", "WholeStudy", "read_studies", "spread", "unit_rows"]
 
@@ -86,18 +86,8 @@ def read_studies(
         ValueError: if some views are cut by unit and others are not, or a network of whole studies
             is to answer for units whose number differs.
     """
-    by_unit = [view for view, shape in inputs.items() if shape.by_unit]
-    if len(by_unit) == len(inputs):
+    check_study_views(inputs, units)
+    if units.count is None or all(shape.by_unit for shape in inputs.values()):
         return ByUnit(build(heads), tuple(inputs))
-    if by_unit:
-        raise ValueError(
-            f"views {by_unit} have a crop for each unit and the others one for a study; this "
-            "network takes one kind at a time: set `of: study` or give views of one kind"
-        )
-    if units.count is None:
-        raise ValueError(
-            "studies differ in the number of their units, and this network sees them as a whole, "
-            "so it cannot answer for each; give views that are cut by unit"
-        )
     network = build({target: grades * units.count for target, grades in heads.items()})
     return WholeStudy(network, units.count)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from overread.models.encoder_spec import EncoderSpec
-from overread.models.shapes import StudyUnits, ViewShape
+from overread.models.shapes import StudyUnits, ViewShape, check_study_views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,6 +132,7 @@ def check(
             f"slices that become channels must have one size in pixels; found {sizes} (behind "
             "stems): give the views the same `pixels`, or twice the size and a stem"
         )
+    check_study_views(inputs, units)
     if spec.recurrent and (units is None or not all(one.by_unit for one in inputs.values())):
         raise ValueError(
             "recurrent runs over the units of a study; set reads: study and give views that are "
