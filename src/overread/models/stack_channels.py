@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from overread.models.encoder_spec import EncoderSpec
-from overread.models.shapes import StudyUnits, ViewShape
+from overread.models.shapes import StudyUnits, ViewShape, check_study_views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,7 +90,7 @@ def check(
     Raises:
         ValueError: if they do not.
     """
-    del spec, units
+    del spec
     if not inputs or not heads:
         raise ValueError(f"a network needs views and targets; found {dict(inputs)}, {dict(heads)}")
     sizes = {view: (shape.height, shape.width) for view, shape in inputs.items()}
@@ -99,3 +99,4 @@ def check(
             f"slices that become channels must have one size in pixels; found {sizes}: give the "
             "views the same `pixels`"
         )
+    check_study_views(inputs, units)
