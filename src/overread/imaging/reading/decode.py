@@ -20,6 +20,7 @@ from overread.imaging.reading.enhanced import enhanced_rescales, has_groups
 from overread.imaging.reading.header import Header, read_header
 from overread.imaging.reading.layout import PixelLayout, layout_of
 from overread.imaging.reading.photos import IMAGE_SUFFIXES, read_image
+from overread.imaging.reading.plain import plain_pixels
 from overread.imaging.reading.rescale import Rescale, rescale_of
 from overread.imaging.reading.stored import stored_frames
 from overread.records import Stack, Volume
@@ -59,6 +60,9 @@ def decode(stack: Stack) -> Volume:
     Raises:
         DecodeError: if a file cannot be read or decoded.
     """
+    plain = plain_pixels(stack)
+    if plain is not None:
+        return Volume(plain[0], stack.planes, "hu" if plain[1] else "raw")
     by_path: dict[Path, list[int]] = defaultdict(list)
     for place, frame in enumerate(stack.frames):
         by_path[frame.path].append(place)
@@ -126,8 +130,14 @@ def _inverted(values: Pixels, layout: PixelLayout) -> Pixels:
 def _rescaled(values: Pixels, rescale: Rescale) -> Pixels:
     whole = values.dtype.kind in "iu" and values.dtype.itemsize <= 2
     if whole and rescale.slope == 1 and rescale.intercept.is_integer():
-        # Cast before adding: unsigned values plus a negative intercept would wrap around.
-        return values.astype(np.int32) + np.int32(rescale.intercept)
+        plus = int(rescale.intercept)
+        low, high = int(values.min()) + plus, int(values.max()) + plus
+        if low < INT16.min or high > INT16.max:
+            return values.astype(np.int32) + np.int32(plus)
+        # Modulo 2^16 the sum is right, since it fits.
+        words = values.astype(np.uint16)
+        words += np.uint16(plus % 2**16)
+        return words.view(np.int16)
     wide = values.astype(np.float64)
     if rescale.slope == 1 and rescale.intercept == 0:
         return wide
@@ -164,4 +174,4 @@ def _stacked(slices: Sequence[Pixels]) -> Pixels:
 def _fits_int16(image: Pixels) -> bool:
     if image.dtype.kind == "f":
         return False
-    return bool(image.min() >= INT16.min and image.max() <= INT16.max)
+    return image.dtype == np.int16 or bool(image.min() >= INT16.min and image.max() <= INT16.max)

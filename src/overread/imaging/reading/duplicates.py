@@ -22,10 +22,15 @@ def set_duplicates_aside(
 
     A copy may have another InstanceNumber and another SOPInstanceUID: exports renumber.
     """
-    originals = _copies(frames, lambda frame: (frame.sop_uid, _place(frame)))
+    originals: dict[int, FrameHeader] = {}
+    for group in _crowded(frames, lambda frame: frame.sop_uid):
+        originals |= _copies(group, _place)
     left = [frame for frame in frames if id(frame) not in originals]
-    crowded = [group for group in _grouped(left, _place).values() if _may_hold_copies(group)]
-    originals |= _copies([frame for group in crowded for frame in group], _place_and_pixels())
+    pixels = _place_and_pixels()
+    for near in _crowded(left, lambda frame: (frame.position, frame.index)):
+        for group in _crowded(near, _place):
+            if _may_hold_copies(group):
+                originals |= _copies(group, pixels)
     for frame in frames:
         if id(frame) in originals and frame.index == 0:
             original = findings.relative(originals[id(frame)].header.path)
@@ -50,6 +55,13 @@ def _grouped(
     return groups
 
 
+def _crowded(
+    frames: Sequence[FrameHeader], key: Callable[[FrameHeader], Hashable]
+) -> list[list[FrameHeader]]:
+    """Return the groups of several frames; in most series there is none."""
+    return [group for group in _grouped(frames, key).values() if len(group) > 1]
+
+
 def _copies(
     frames: Sequence[FrameHeader], key: Callable[[FrameHeader], Hashable]
 ) -> dict[int, FrameHeader]:
@@ -59,14 +71,14 @@ def _copies(
 
 
 def _place(frame: FrameHeader) -> Hashable:
-    traits = tuple(sorted(frame.traits.items(), key=lambda item: item[0]))
+    traits = frozenset(frame.traits.items())
     return frame.position, frame.orientation, frame.size, frame.index, traits
 
 
 def _may_hold_copies(group: Sequence[FrameHeader]) -> bool:
     """Tell whether frames of one place come from several files of equally many bytes."""
     files = {frame.header.path for frame in group}
-    return len(group) > 1 and len(files) > 1 and group[0].position is not None
+    return len(files) > 1 and group[0].position is not None
 
 
 def _place_and_pixels() -> Callable[[FrameHeader], Hashable]:

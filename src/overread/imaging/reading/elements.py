@@ -18,6 +18,8 @@ EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+PIXEL_GROUP = 0x7FE0
+KEPT = {tag: tag for tag in ELEMENTS_KEPT}  # one number for each tag, not one for each file
 DEEPEST = 24  # nested sequences; deeper is not a real file
 LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
@@ -187,30 +189,51 @@ class _Cursor:
 
     def top_level(self, at: int) -> tuple[dict[int, bytes], tuple[int, bytes, int, int] | None]:
         """Return the kept values and (tag, vr, offset, length) of the pixels."""
-        buffer, end = self.buffer, len(self.buffer)
         values: dict[int, bytes] = {}
-        explicit, head = self.explicit, self.head
-        while at + 8 <= end:
-            group, number, vr, length = head(buffer, at)
-            if explicit and vr in SHORT_VRS:  # most elements, in a hurry
-                tag, start = group << 16 | number, at + 8
-            else:
-                tag, vr, start, length = self.element(at)
+        while at + 8 <= len(self.buffer):
+            if self.explicit:
+                at = self.short_elements(at, values)
+                if at + 8 > len(self.buffer):
+                    break
+            tag, vr, start, length = self.element(at)
             if tag in PIXEL_TAGS:
                 return values, (tag, vr, start, length)
             if length == UNDEFINED:
                 at = self.skip_sequence(start, vr, 0)
-                if tag in ELEMENTS_KEPT:
-                    values[tag] = b""
-                continue
-            at = start + length
-            if at > end:
-                _out_of_bytes(whole=self.whole, where=f"element {tag:08X} of {length} bytes")
+            else:
+                at = self.end_of(tag, start, length)
             if tag in ELEMENTS_KEPT:
-                values[tag] = buffer[start:at]
+                values[tag] = b"" if length == UNDEFINED else self.buffer[start:at]
         if not self.whole:
             raise MoreNeededError
         return values, None
+
+    def short_elements(self, at: int, values: dict[int, bytes]) -> int:
+        """Keep elements with short lengths, which most are; return where another kind begins."""
+        buffer, head, last = self.buffer, self.head, len(self.buffer) - 8
+        while at <= last:
+            group, number, vr, length = head(buffer, at)
+            if vr not in SHORT_VRS or group == PIXEL_GROUP:
+                return at
+            start = at + 8
+            at = start + length
+            if at > last:
+                self.end_of(group << 16 | number, start, length)
+            tag = KEPT.get(group << 16 | number)
+            if tag is not None:
+                values[tag] = buffer[start:at]
+        return at
+
+    def end_of(self, tag: int, start: int, length: int) -> int:
+        """Return where a value ends.
+
+        Raises:
+            ElementsError: if the file ends before.
+            MoreNeededError: if the buffer does, and the file goes on.
+        """
+        if start + length > len(self.buffer):
+            _out_of_bytes(whole=self.whole, where=f"element {tag:08X} of {length} bytes")
+        return start + length
 
     def element(self, at: int) -> tuple[int, bytes, int, int]:
         """Return (tag, vr, start of the value, length) of the element at `at`."""

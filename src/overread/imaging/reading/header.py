@@ -64,7 +64,8 @@ class Header:
 
     def uid(self, tag: int) -> str:
         """Return a UID, the first where there are several."""
-        return self.text(tag).split("\\", 1)[0].strip()
+        raw = self.elements.values.get(tag)
+        return _uid(raw) if raw else ""
 
     def numbers(self, tag: int) -> tuple[float, ...]:
         """Return the numbers of a decimal or integer string; () when one of them is none."""
@@ -118,6 +119,11 @@ def _text(raw: bytes) -> str:
         return raw.decode("utf-8").strip(" \0\r\n\t")
     except UnicodeDecodeError:
         return raw.decode("latin-1").strip(" \0\r\n\t")
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _uid(raw: bytes) -> str:
+    return _text(raw).split("\\", 1)[0].strip()
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

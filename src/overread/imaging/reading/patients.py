@@ -3,6 +3,7 @@
 Compares identifiers; never writes one into a finding.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,11 +56,11 @@ def subject_of(frames: Sequence[FrameHeader], study: str) -> str:
 
 def note_mixed_folders(frames: Sequence[FrameHeader], findings: Findings) -> None:
     """Note each folder whose files belong to several patients."""
-    seen: dict[Path, set[str]] = defaultdict(set)
+    seen: dict[str, set[str]] = defaultdict(set)
     for frame in frames:
-        seen[frame.header.path.parent].add(_identity(frame))
-    for folder, identities in sorted(seen.items()):
-        count = len(identities - {""})
+        seen[os.path.dirname(frame.header.path)].add(_identity(frame))  # noqa: PTH120 - many files
+    mixed = {Path(name): len(found - {""}) for name, found in seen.items() if len(found) > 1}
+    for folder, count in sorted(mixed.items()):
         if count > 1:
             findings.add("patients_mixed", f"files of {count} patients in one folder", file=folder)
 

@@ -2,11 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from overread.imaging.reading import tags
+from overread.imaging.reading.elements import Elements
 from overread.imaging.reading.header import Header
 
 __all__ = ["Rescale", "checked_rescale", "rescale_of"]
+
+WRITTEN = (tags.MODALITY, tags.RESCALE_SLOPE, tags.RESCALE_INTERCEPT, tags.RESCALE_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,22 @@ class Rescale:
 
 def rescale_of(header: Header) -> Rescale:
     """Return the rescale of a file; stored values stay when the header's cannot be right."""
-    is_ct = header.text(tags.MODALITY).upper() == "CT"
-    written = header.text(tags.RESCALE_SLOPE), header.text(tags.RESCALE_INTERCEPT)
     if header.has(tags.MODALITY_LUT):
         return Rescale(hounsfield=False)
-    if any(written):
-        return checked_rescale(*written, is_ct=is_ct, kind=header.text(tags.RESCALE_TYPE))
-    if is_ct and not header.has(tags.SHARED_GROUPS):
+    written = tuple(map(header.elements.values.get, WRITTEN))
+    return _rescale(written, header.has(tags.SHARED_GROUPS))
+
+
+@lru_cache(maxsize=1024)
+def _rescale(written: tuple[bytes | None, ...], grouped: bool) -> Rescale:
+    """Return what the raw values of WRITTEN say; the files of a series share one."""
+    values = {tag: raw for tag, raw in zip(WRITTEN, written, strict=True) if raw is not None}
+    header = Header(Path(), 0, Elements(values, "", explicit=True, little=True))
+    is_ct = header.text(tags.MODALITY).upper() == "CT"
+    slope, intercept = header.text(tags.RESCALE_SLOPE), header.text(tags.RESCALE_INTERCEPT)
+    if slope or intercept:
+        return checked_rescale(slope, intercept, is_ct=is_ct, kind=header.text(tags.RESCALE_TYPE))
+    if is_ct and not grouped:
         words = "a CT image without RescaleSlope and RescaleIntercept"
         return Rescale(doubt=("rescale_missing", words))
     return Rescale()

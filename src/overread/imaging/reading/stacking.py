@@ -77,9 +77,13 @@ def is_localizer(frame: FrameHeader) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Geometry:
-    """Directions and centres of frames, as arrays that are indexed while splitting."""
+    """Directions and centres of frames, as arrays that are indexed while splitting.
 
-    frames: Sequence[FrameHeader]
+    Attributes:
+        written: origin, row, column, spacing and size as the files have them.
+    """
+
+    written: tuple[Floats, Floats, Floats, Floats, Index]
     row: Floats
     column: Floats
     normal: Floats
@@ -87,8 +91,21 @@ class _Geometry:
 
     @staticmethod
     def of(frames: Sequence[FrameHeader]) -> "_Geometry":
-        planes = planes_of(frames)
-        return _Geometry(frames, planes.row, planes.column, planes.normal, planes.centre)
+        orientation = np.array([frame.orientation for frame in frames], np.float64)
+        written = (
+            np.array([frame.position for frame in frames], np.float64),
+            orientation[:, :3],
+            orientation[:, 3:],
+            np.array([frame.spacing for frame in frames], np.float64),
+            np.array([frame.size for frame in frames], np.int64),
+        )
+        planes = Planes(*written)
+        return _Geometry(written, planes.row, planes.column, planes.normal, planes.centre)
+
+    def planes(self, index: Index) -> Planes:
+        """Return the planes of some frames."""
+        origin, row, column, spacing, size = self.written
+        return Planes(origin[index], row[index], column[index], spacing[index], size[index])
 
     def along(self, index: Index) -> Floats:
         """Positions of some frames along the canonical normal of the first of them, mm."""
@@ -121,7 +138,7 @@ def make_stacks(frames: Sequence[FrameHeader]) -> list[StackDraft]:
                 for split_by, part in split_repeats(members, along):
                     ordered = beside[part][np.argsort(along[part], kind="stable")]
                     chosen = tuple(frames[i] for i in ordered)
-                    draft = StackDraft(chosen, planes_of(chosen), block, localizer, split_by)
+                    draft = StackDraft(chosen, geometry.planes(ordered), block, localizer, split_by)
                     drafts.append(draft)
                 block += 1
     return sorted(drafts, key=_order)
@@ -130,18 +147,6 @@ def make_stacks(frames: Sequence[FrameHeader]) -> list[StackDraft]:
 def _order(draft: StackDraft) -> tuple[bool, str, float]:
     axis, sense = PLANE_AXES[draft.plane]
     return draft.localizer, draft.plane, float(draft.planes.centre[:, axis].mean() * sense)
-
-
-def planes_of(frames: Sequence[FrameHeader]) -> Planes:
-    """Return one plane per placed frame."""
-    orientation = np.array([frame.orientation for frame in frames], np.float64)
-    return Planes(
-        np.array([frame.position for frame in frames], np.float64),
-        orientation[:, :3],
-        orientation[:, 3:],
-        np.array([frame.spacing for frame in frames], np.float64),
-        np.array([frame.size for frame in frames], np.int64),
-    )
 
 
 def _by_direction(geometry: _Geometry, left: Index) -> list[Index]:

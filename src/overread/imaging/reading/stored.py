@@ -146,4 +146,7 @@ def _counting(values: Pixels, layout: PixelLayout) -> Pixels:
     right = width - layout.stored
     if left < 0 or right <= 0:
         return meant
+    if left == right and not layout.signed:
+        counting: Pixels = meant & meant.dtype.type(2**layout.stored - 1)
+        return counting
     return (meant << left) >> right
