@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from overread.datasets import Dataset
-from overread.inference import MemberExamples, load_cuts, member_examples, member_network
+from overread.inference import AsRead, as_read, load_cuts, member_examples, member_network
 from overread.learning import fit, grading_loss
 from overread.pipeline.parts import part_folder, without
 from overread.pipeline.stages.folds import fold_of_studies
@@ -46,12 +46,12 @@ def studies_in(
     return [s for s in without(dataset.studies, task.broken) if folds[s.id] in wanted]
 
 
-def examples_of(task: Task, studies: list[Study], labels: Labels | None) -> MemberExamples:
-    """Return the units of some studies, their crops memory-mapped from the `cut` steps."""
+def examples_of(task: Task, studies: list[Study], labels: Labels | None) -> AsRead:
+    """Return the units of some studies as the member reads them; crops stay on disk."""
     member, views, rubric = task.step.spec
     cuts = {
         view: [load_cuts(part_folder(task.inputs[f"view.{view}"], one.id)) for one in studies]
         for view in member.views
     }
     points = studies_of(task).keypoints if labels is not None and member.loss.slices else None
-    return member_examples(member, views, rubric, cuts, labels, points=points)
+    return as_read(member_examples(member, views, rubric, cuts, labels, points=points))

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from overread.inference import (
-    MemberExamples,
+    AsRead,
     member_network,
     member_predictions,
     predict_member,
@@ -62,7 +62,7 @@ def make(task: Task) -> None:
     save_predictions(task.folder, Predictions.concat(tables))
 
 
-def units_of(examples: MemberExamples, studies: Sequence[Study]) -> pl.DataFrame:
+def units_of(examples: AsRead, studies: Sequence[Study]) -> pl.DataFrame:
     """Return the table of units: unit, study, subject, site, in the order of the examples."""
     cuts = examples.cuts[examples.member.views[0]]
     rows = [
