@@ -44,6 +44,14 @@ QUICK = {
     "lightgbm_stack": TREES,
     "metric_network": {**NETWORK, "any_worst": {"middle": 1.0}},
     "linear_stack": {"use": "linear_stack", "members": True, "ridges": [0.01, 0.1], "inner": 2},
+    "neighbour_stack": {
+        "use": "neighbour_stack",
+        "rounds": 20,
+        "patience": 10,
+        "rate": 0.1,
+        "fewest_in_leaf": 8,
+        "inner": 2,
+    },
     "blend": {"use": "blend", "joiners": [TREES, NETWORK]},
     "select": {"use": "select", "joiners": [{"use": "mean"}, {"use": "vector"}], "inner": 2},
 }

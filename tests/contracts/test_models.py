@@ -8,21 +8,35 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from overread.models import ImageNetwork, ViewShape
+from overread.models import ImageNetwork, StudyUnits, ViewShape
+from overread.models.sequence_network import Sequence
 from overread.shelf import Spec, names_on_shelf, take
 
 ROOM = "overread.models"
 VIEWS = {"near": ViewShape(3, 2, 64, 64), "far": ViewShape(2, 2, 64, 64)}
 HEADS = {"narrow": 3, "present": 2}
+# What two networks of another member made of each of five units.
+MADE = {
+    "other:embedding": ViewShape(2, 1, 1, 7, by_unit=True),
+    "other:logits": ViewShape(2, 1, 1, 3, by_unit=True),
+}
+UNITS = 5
 BACKBONES = ("tiny_conv", "test_convnext", "test_resnet")
 
 Case = tuple[str, str]
-CASES = [(name, backbone) for name in names_on_shelf(ROOM) for backbone in BACKBONES]
+CASES = [
+    (name, backbone)
+    for name in names_on_shelf(ROOM)
+    for backbone in (BACKBONES if "backbone" in take(ROOM, name).Spec.model_fields else ("none",))
+]
 
 
 def build(case: Case, seed: int = 0) -> nn.Module:
     """Build a network with small settings, whichever of the two kinds it is of."""
     module = take(ROOM, case[0])
+    if case[1] == "none":
+        units = StudyUnits(None)
+        return module.build(module.Spec(), inputs=MADE, heads=HEADS, seed=seed, units=units)
     fields = {"backbone": case[1], "levels": (0, 1, 2)} if _is_image(module) else {}
     spec = module.Spec.model_validate({"backbone": case[1]} | fields)
     if _is_image(module):
@@ -42,13 +56,18 @@ def ask(network: nn.Module, size: int = 2) -> dict[str, Tensor]:
         outputs = network(torch.randn(size, 2, 64, 64, generator=generator))
         return {"maps": outputs} if isinstance(outputs, Tensor) else outputs
     batch = {}
-    for name, view in VIEWS.items():
+    studies = isinstance(network, Sequence)
+    rows = (size, UNITS) if studies else (size,)
+    for name, view in (MADE if studies else VIEWS).items():
         batch[name] = torch.randn(
-            size, view.slices, view.channels, view.height, view.width, generator=generator
+            *rows, view.slices, view.channels, view.height, view.width, generator=generator
         )
-        batch[f"{name}.mask"] = torch.ones(size, view.slices, dtype=torch.bool)
-        batch[f"{name}.offsets"] = torch.zeros(size, view.slices)
-    return network(batch)
+        batch[f"{name}.mask"] = torch.ones(*rows, view.slices, dtype=torch.bool)
+        batch[f"{name}.offsets"] = torch.zeros(*rows, view.slices)
+    if studies:
+        batch["units.mask"] = torch.ones(rows, dtype=torch.bool)
+    outputs = network(batch)
+    return {key: value.flatten(0, 1) for key, value in outputs.items()} if studies else outputs
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
@@ -73,7 +92,8 @@ def test_logits_fit_the_heads(case: Case) -> None:
         assert tuple(outputs["maps"].shape[:2]) == (2, 4)
     else:
         shapes = {name: tuple(outputs[f"logits.{name}"].shape) for name in HEADS}
-        assert {name: (2, grades) for name, grades in HEADS.items()} == shapes
+        rows = 2 * UNITS if case[1] == "none" else 2
+        assert {name: (rows, grades) for name, grades in HEADS.items()} == shapes
     assert all(value.isfinite().all() for value in outputs.values())
 
 
@@ -110,7 +130,8 @@ def test_one_sample_does_not_see_another(case: Case) -> None:
     both, one = ask(network), _first(network)
 
     for name in both:
-        torch.testing.assert_close(both[name][:1], one[name], rtol=1e-4, atol=1e-5)
+        rows = len(one[name])
+        torch.testing.assert_close(both[name][:rows], one[name], rtol=1e-4, atol=1e-5)
 
 
 def test_weights_pass_through_safetensors(case: Case) -> None:

@@ -146,3 +146,15 @@ def test_windows_leave_pixels_alone():
 
     assert (before == pixels).all()
     assert not np.shares_memory(shown, pixels)
+
+
+def test_a_share_of_whole_images() -> None:
+    """Half of each side, from the middle, fills the pixels; with a size in mm it is refused."""
+    pixels = study(1)
+    ramp = np.arange(SIZE, dtype=np.int16) * 6
+    pixels.volumes[0].array[:] = ramp[None, None, :]
+    half = cut(view([[0]], share=0.5, pixels=(8, 8)), pixels, {}, "1/0001").pixels[0, 0]
+
+    assert (half[3].astype(float) * 100).round().tolist() == ramp[4:12].tolist()
+    with pytest.raises(ValueError, match="set either share or size_mm"):
+        view([[0]], share=0.5, size_mm=(4, 4))

@@ -4,7 +4,7 @@ A joiner is a module with `Spec`, `fit` and `apply`; `join` here drives both. Kn
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -22,10 +22,11 @@ from overread.ensembling.sheets import (
 from overread.records import Folds, Labels, Predictions, RecordError, Rubric
 from overread.shelf import Named, settings_of
 
-__all__ = ["apply_joiner", "fit_joiner", "join", "join_new", "joiner_of"]
+__all__ = ["Split", "apply_joiner", "fit_joiner", "join", "join_new", "joiner_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Split = Literal["subjects", "units"]
 
 
 def join(
@@ -36,11 +37,14 @@ def join(
     rubric: Rubric,
     *,
     name: str = "joined",
+    split: Split = "subjects",
 ) -> Predictions:
     """Join out-of-fold predictions; what is learnt for a fold is learnt on the other folds.
 
     A unit's probabilities never depend on labels of its own fold. Members may differ in the units
-    and targets that they answer; a unit is joined from the members that answer it.
+    and targets that they answer; a unit is joined from the members that answer it. With folds of
+    "units", as published stackers had them, they do depend on labels of the same subject: scores
+    of the result are too good, and an audit refuses it.
 
     Args:
         named: joiner of this shelf, with settings; a key "of" (names of members) is ignored.
@@ -49,6 +53,7 @@ def join(
         folds: of every subject with labels.
         rubric: the questions.
         name: of the predictor that results.
+        split: what is held out whole: "subjects", or single "units" (as many folds, by chance).
 
     Raises:
         JoinError: if there is no member, a member holds several predictors, or a subject with
@@ -56,6 +61,8 @@ def join(
     """
     book = lay_out(members, rubric)
     truths = truths_of(book, labels)
+    if split == "units":
+        return _by_units(named, book, truths, folds.count, name)
     own = {sheet.target.name: _own_folds(sheet, folds.of(), truths) for sheet in book}
     joined = {target: np.zeros(truth.shape) for target, truth in truths.items()}
     for fold in np.unique(np.concatenate(list(own.values()))):
@@ -69,6 +76,30 @@ def join(
         folds_of_rows = [None if fold < 0 else fold for fold in own[target].tolist()]
         parts.append(_rows(sheet, joined[target], folds_of_rows, name, "oof"))
     return Predictions.concat(parts)
+
+
+def _by_units(named: Named, book: Book, truths: Truths, count: int, name: str) -> Predictions:
+    """Join with folds of units; features are made of all units, only labels are held out."""
+    module, spec = joiner_of(named)
+    own = {
+        sheet.target.name: np.random.default_rng(0).permutation(len(sheet.units)) % count
+        for sheet in book
+    }
+    joined = {target: np.zeros(truth.shape) for target, truth in truths.items()}
+    for fold in range(count):
+        known = {
+            target: np.where((own[target] == fold)[:, None], np.nan, truth)
+            for target, truth in truths.items()
+        }
+        for target, answers in apply_joiner(named, book, module.fit(spec, book, known)).items():
+            inside = own[target] == fold
+            joined[target][inside] = answers[inside]
+    return Predictions.concat(
+        [
+            _rows(sheet, joined[sheet.target.name], own[sheet.target.name].tolist(), name, "oof")
+            for sheet in book
+        ]
+    )
 
 
 def _own_folds(sheet: Sheet, fold_of: Mapping[str, int], truths: Truths) -> Ints:

@@ -341,7 +341,7 @@ def _steps(view: ViewSpec, planes: Planes, down_px: Floats, right_px: Floats) ->
         ],
         1,
     )
-    step = whole / pixels
+    step = whole * view.share / pixels
     return step if view.aspect == "stretch" else np.tile(step.max(axis=1, keepdims=True), (1, 2))
 
 

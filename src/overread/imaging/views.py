@@ -46,6 +46,7 @@ class ViewSpec(Spec):
             Crops around nothing are of the study anyway, unless slices are the units.
         slices: which, and how many.
         size_mm: height and width (px for photographs); None = the whole image.
+        share: of whole images: this part of height and width is shown, from the middle.
         shift_mm: how far the window's centre lies down and right of the point.
         straighten: turn the window to the local direction of the locator's points.
         curve: what tells that direction: a "robust" local fit in space, or the "spline" of a spline
@@ -82,6 +83,7 @@ class ViewSpec(Spec):
     of: Literal["unit", "study"] = "unit"
     slices: SliceSpec
     size_mm: tuple[float, float] | None = None
+    share: float = Field(default=1.0, gt=0, le=1)
     shift_mm: tuple[float, float] = (0.0, 0.0)
     straighten: bool = False
     curve: Literal["robust", "spline"] = "robust"
@@ -99,7 +101,8 @@ class ViewSpec(Spec):
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the fields that came later and change nothing at their default."""
-        return frozenset({"preset", "of", "curve", "edges", "one_side", "channels", "boundary"})
+        later = ("preset", "of", "share", "curve", "edges", "one_side", "channels", "boundary")
+        return frozenset(later)
 
     @model_validator(mode="before")
     @classmethod
@@ -146,6 +149,12 @@ class ViewSpec(Spec):
             self._check_channels()
         if min(self.pixels) < 1 or min(self.size_mm or (1, 1)) <= 0:
             raise ValueError("pixels and size_mm must be positive")
+        return self
+
+    @model_validator(mode="after")
+    def _check_share(self) -> Self:
+        if self.share < 1 and self.size_mm is not None:
+            raise ValueError("share is of whole images: set either share or size_mm")
         return self
 
     def _check_side(self) -> None:

@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
         study_units,
         units_of,
     )
+    from overread.inference.embedding import embed_units, learn_bases
     from overread.inference.ensemble import EnsembleSpec
     from overread.inference.examples import MemberExamples, member_examples
     from overread.inference.grade import (
@@ -39,6 +40,7 @@ if typing.TYPE_CHECKING:
     )
     from overread.inference.locator_networks import locator_network, look_together
     from overread.inference.member import (
+        EmbedSpec,
         MemberSpec,
         asked_targets,
         member_heads,
@@ -62,6 +64,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "BundleRecipe",
+    "EmbedSpec",
     "EnsembleSpec",
     "GradeSpec",
     "GradedStudy",
@@ -84,10 +87,12 @@ __all__ = [
     "crop_pictures",
     "cut_study",
     "decode_study",
+    "embed_units",
     "grade",
     "grade_each",
     "grade_study",
     "join_tables",
+    "learn_bases",
     "load_cuts",
     "locate",
     "location_findings",

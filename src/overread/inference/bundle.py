@@ -144,7 +144,7 @@ class Bundle:
             build = partial(member_network, _bare(spec), views, self.rubric, seed=0)
             units = units_at_once(self.rubric, spec)
             asked = (view_shapes(spec, views), member_heads(self.rubric, spec), units)
-            kind = repr((spec.model, *asked))
+            kind = repr((spec.model, spec.embeds, *asked))
             found[name] = {
                 fold: _loaded(partial(shells.filled, kind, build), state, f"{name}, fold {fold}")
                 for fold, state in self.members[name].items()

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
+from overread.ensembling.joining import Split
 from overread.records import Predictions
 from overread.shelf import Named
 
@@ -22,11 +23,14 @@ class EnsembleSpec(Named):
         of: the predictors that it joins.
         targets: that it answers; None = all that they answer.
         temperature: their logits are divided by it before they are joined.
+        split: what is held out whole while it is fitted: "subjects", or single "units", as some
+            published stackers had it, whose scores are then too good.
     """
 
     of: tuple[str, ...] = ()
     targets: tuple[str, ...] | None = None
     temperature: float = Field(default=1.0, gt=0)
+    split: Split = "subjects"
 
     @property
     def joiner(self) -> Named:
@@ -37,7 +41,8 @@ class EnsembleSpec(Named):
         """Return its settings without the joiner's, as plain JSON; those at a default left out."""
         limited = {} if self.targets is None else {"targets": list(self.targets)}
         warm = {} if self.temperature == 1 else {"temperature": self.temperature}
-        return {"of": list(self.of), **limited, **warm}
+        rows = {} if self.split == "subjects" else {"split": self.split}
+        return {"of": list(self.of), **limited, **warm, **rows}
 
     def prepared(self, tables: Sequence[Predictions]) -> list[Predictions]:
         """Return the answers to the ensemble's targets, at its temperature, ready to be joined.

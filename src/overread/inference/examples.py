@@ -84,13 +84,13 @@ class MemberExamples:
     @property
     def units(self) -> tuple[str, ...]:
         """Ids of the units, in order."""
-        first = self.cuts[self.member.views[0]]
+        first = self.cuts[self.member.inputs[0]]
         return tuple(first[study].units[unit] for study, unit in self.rows)
 
     @property
     def scans(self) -> NDArray[np.int64]:
         """(n,) number of the scan that each unit is a slice of."""
-        first = self.cuts[self.member.views[0]]
+        first = self.cuts[self.member.inputs[0]]
         sites = [first[study].sites[unit] for study, unit in self.rows]
         return scan_numbers(self.rows[:, 0].tolist(), sites)
 
@@ -147,7 +147,7 @@ class MemberExamples:
             also "slice_target.{name}" (B, slots of all views, grades) and "slice_weight.{name}".
         """
         flipped = self.flips(len(indices), generator)
-        asked = dict.fromkeys(self.member.views, (indices, flipped))
+        asked = dict.fromkeys(self.member.inputs, (indices, flipped))
         batch = self.images(asked, generator=generator)
         batch["site"] = torch.from_numpy(self.sites[list(indices)])
         targets = self.targets(indices, flipped)
@@ -163,13 +163,14 @@ class MemberExamples:
         """Return what networks see of some units.
 
         Args:
-            asked: {view: (units, for each whether it is given mirrored)}.
+            asked: {view: (units, for each whether it is given mirrored)}; what other members made
+                of units stands beside views, and is neither mirrored nor varied.
             generator: given for training: images are augmented.
         """
         batch: dict[str, Tensor] = {}
         for view, (indices, flipped) in asked.items():
             batch |= self._stored(view, indices, flipped)
-        views = {name: self.views[name] for name in asked}
+        views = {name: self.views[name] for name in asked if name in self.member.views}
         if generator is not None:
             return augment(batch, self.member.augment, views=views, generator=generator)
         batch = centre(batch, views)
@@ -268,7 +269,7 @@ def member_examples(
     asked_targets(rubric, member)
     if labels is not None and member.loss.slices and points is None:
         raise RecordError("loss.slices needs the dataset's true points; found none")
-    first = cuts[member.views[0]]
+    first = cuts[member.inputs[0]]
     rows = np.array(
         [(study, unit) for study, one in enumerate(first) for unit in range(len(one))], np.int64
     ).reshape(-1, 2)

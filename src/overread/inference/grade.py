@@ -18,11 +18,13 @@ from overread.imaging.reading import Progress
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, units_of
+from overread.inference.embedding import embed_units
 from overread.inference.examples import member_examples
 from overread.inference.grades import GradedStudy, Grades, Picture, Seen
 from overread.inference.joining import final_sets, join_final
 from overread.inference.locate import locate, location_findings
 from overread.inference.locator import order_locators
+from overread.inference.member import EmbedSpec
 from overread.inference.opening import EXPECTED, decode_study, open_studies
 from overread.inference.picturing import picture_study
 from overread.inference.predict import member_predictions, predict_member
@@ -247,13 +249,30 @@ def _member_tables(
     )
     tables = {}
     for name, member in recipe.members.items():
-        examples = member_examples(
-            member, recipe.views, bundle.rubric, {view: [arrays[view]] for view in member.views}
-        )
+        cuts = {view: [arrays[view]] for view in member.views}
+        for other, spec in member.embeds.items():
+            cuts |= _embedded(bundle, other, spec, arrays, fold)
+        examples = member_examples(member, recipe.views, bundle.rubric, cuts)
         answers = predict_member(bundle.member_networks(name, fold), as_read(examples))
         role = "new" if fold is None else "oof"
         tables[name] = member_predictions(answers, units, predictor=name, role=role, fold=fold)
     return tables
+
+
+def _embedded(
+    bundle: Bundle, name: str, spec: EmbedSpec, arrays: Mapping[str, StudyCuts], fold: int | None
+) -> dict[str, list[StudyCuts]]:
+    """Return what a member's networks, of all folds or one, make of the units for another one."""
+    member = bundle.recipe.members[name]
+    cuts = {view: [arrays[view]] for view in member.views}
+    folds = sorted(bundle.members[name]) if fold is None else [fold]
+    made = embed_units(
+        {one: bundle.member_networks(name, one)[0] for one in folds},
+        member_examples(member, bundle.recipe.views, bundle.rubric, cuts),
+        folds,
+        spec,
+    )
+    return {f"{name}{kind}": one for kind, one in made.items()}
 
 
 def _unseen(arrays: Mapping[str, StudyCuts]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from overread.inference.marks import MarkSpec
 from overread.inference.offsets import Beyond, head_names, offset_rubric
 from overread.learning import FitSpec, LossSpec
 from overread.models import StudyUnits, ViewShape
+from overread.models.sequence import EMBEDDING, LOGITS
 from overread.records import RecordError, Rubric
 from overread.shelf import Named, Spec, settings_of
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from overread.learning import Loss
 
 __all__ = [
+    "EmbedSpec",
     "MemberSpec",
     "asked_targets",
+    "embed_shapes",
     "member_heads",
     "member_loss",
     "member_network",
@@ -33,11 +36,25 @@ __all__ = [
 ]
 
 
+class EmbedSpec(Spec):
+    """What a network reads of another member: what its networks made of each unit, out of fold.
+
+    Attributes:
+        width: of its embedding: of the vector that its heads read.
+        networks: how many it has: one for each fold of the recipe.
+    """
+
+    width: int = Field(ge=1)
+    networks: int = Field(ge=1)
+
+
 class MemberSpec(Spec):
     """Settings of one member.
 
     Attributes:
         views: names of the views that the network sees.
+        embeds: {member: how wide} whose embeddings and answers the network reads instead of views;
+            they answer the same targets as it does. For `reads: study` and `model: sequence`.
         reads: what the network sees at once and answers for.
             "unit": a unit.
             "study": all units of a study. Views that are cut once for a study come as one crop, the
@@ -70,7 +87,8 @@ class MemberSpec(Spec):
         batch: units at once when predicting.
     """
 
-    views: tuple[str, ...]
+    views: tuple[str, ...] = ()
+    embeds: Mapping[str, EmbedSpec] = {}
     reads: Literal["unit", "study"] = "unit"
     targets: tuple[str, ...] | None = None
     mirror: Literal["none", "average", "shared"] = "average"
@@ -93,7 +111,7 @@ class MemberSpec(Spec):
     def neutral(cls) -> frozenset[str]:
         """Return the fields that came later and change nothing at their default."""
         later = ("labels", "folds", "new", "seed", "flip", "balance", "marks", "offsets", "beyond")
-        return frozenset({"reads", *later})
+        return frozenset({"reads", "embeds", *later})
 
     @classmethod
     def speed(cls) -> frozenset[str]:
@@ -101,14 +119,30 @@ class MemberSpec(Spec):
         return frozenset({"batch"})
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the network is given: views, or "{member}:embedding" and ":logits"."""
+        read = [f"{name}{kind}" for name in self.embeds for kind in (EMBEDDING, LOGITS)]
+        return (*self.views, *read)
+
+    @property
     def mirror_chance(self) -> float:
         """How likely a unit is given mirrored in training."""
+        if self.embeds:
+            return 0.0
         return 0.5 if self.mirror == "shared" else self.augment.mirror
 
     @model_validator(mode="after")
     def _agree(self) -> "MemberSpec":
-        if not self.views or len(set(self.views)) != len(self.views):
-            raise RecordError(f"a member needs views, each once; found {self.views}")
+        if bool(self.views) == bool(self.embeds) or len(set(self.views)) != len(self.views):
+            raise RecordError(
+                f"a member needs views, each once, or embeds; found views {self.views} and embeds "
+                f"of {list(self.embeds)}"
+            )
+        if self.embeds and (self.reads != "study" or self.mirror != "none"):
+            raise RecordError(
+                f"embeds: a network of embeddings reads studies and cannot mirror them; found "
+                f"reads: {self.reads}, mirror: {self.mirror}; set reads: study and mirror: none"
+            )
         if strange := [name for name in self.flip if name not in self.views]:
             raise RecordError(f"flip: {strange} are not among the member's views {self.views}")
         if self.loss.slices and not self.marks:
@@ -117,6 +151,8 @@ class MemberSpec(Spec):
             raise RecordError(f"offsets need 0, the slice itself, each once; found {self.offsets}")
         if self.reads == "study":
             self._check_study()
+        elif self.loss.any_worst:
+            raise RecordError("loss.any_worst is about whole studies: set reads: study")
         check_folds(self.folds, self.new)
         return self
 
@@ -201,6 +237,16 @@ def view_shapes(member: MemberSpec, views: Mapping[str, ViewSpec]) -> dict[str, 
     }
 
 
+def embed_shapes(member: MemberSpec, heads: Mapping[str, int]) -> dict[str, ViewShape]:
+    """Return the input shape of what a member reads of others: a slice for each network."""
+    odds = sum(grades - 1 for grades in heads.values())
+    return {
+        f"{name}{kind}": ViewShape(one.networks, 1, 1, width, by_unit=True)
+        for name, one in member.embeds.items()
+        for kind, width in ((EMBEDDING, one.width), (LOGITS, odds))
+    }
+
+
 def member_network(
     member: MemberSpec, views: Mapping[str, ViewSpec], rubric: Rubric, *, seed: int
 ) -> "nn.Module":
@@ -210,10 +256,11 @@ def member_network(
     """
     module, settings = settings_of("overread.models", member.model)
     units = units_at_once(rubric, member)
+    heads = member_heads(rubric, member)
     network: nn.Module = module.build(
         settings,
-        inputs=view_shapes(member, views),
-        heads=member_heads(rubric, member),
+        inputs={**view_shapes(member, views), **embed_shapes(member, heads)},
+        heads=heads,
         seed=seed,
         **({} if units is None else {"units": units}),
     )

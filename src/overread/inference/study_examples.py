@@ -117,7 +117,10 @@ class StudyExamples:
         units, first = np.concatenate(groups).tolist(), [int(group[0]) for group in groups]
         flipped = self.each.flips(len(groups), generator)
         turned = flipped.repeat_interleave(lengths)
-        each = {name: self.each.views[name].by_unit for name in self.member.views}
+        each = {
+            name: name not in self.member.views or self.each.views[name].by_unit
+            for name in self.member.inputs
+        }
         asked = {name: (units, turned) if own else (first, flipped) for name, own in each.items()}
         images = self.each.images(asked, generator=generator)
         mask = torch.arange(int(lengths.max())) < lengths[:, None]

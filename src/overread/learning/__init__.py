@@ -20,7 +20,7 @@ if typing.TYPE_CHECKING:
     )
     from overread.learning.mixup import blend, mixup
     from overread.learning.predict import predict
-    from overread.learning.pseudo import PseudoSource, PseudoSpec, fill_labels
+    from overread.learning.pseudo import PseudoSource, PseudoSpec, fill_labels, label_strangers
     from overread.learning.spec import FitSpec
     from overread.learning.training import FitError
 else:
@@ -45,6 +45,7 @@ __all__ = [
     "fit",
     "folds_of_table",
     "grading_loss",
+    "label_strangers",
     "make_folds",
     "map_focal_loss",
     "map_mse_loss",

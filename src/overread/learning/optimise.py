@@ -77,6 +77,7 @@ def build_optimiser(network: nn.Module, spec: FitSpec) -> torch.optim.AdamW:
         ],
         lr=spec.lr,
         betas=spec.betas,
+        eps=spec.eps,
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from overread.records import Labels, Predictions, RecordError
 from overread.shelf import Spec
 
-__all__ = ["PseudoSource", "PseudoSpec", "fill_labels"]
+__all__ = ["PseudoSource", "PseudoSpec", "fill_labels", "label_strangers"]
 
 
 class PseudoSource(Spec):
@@ -37,10 +37,18 @@ class PseudoSpec(Spec):
             of fold k, none of which has seen a subject of fold k. "out_of_fold", as published: each
             subject's labels come from the fold that holds it out, whose networks have learnt from
             the labels of fold k; through them the network of fold k learns of its own test.
+        external: datasets of the recipe whose units are labelled, in place of cells of its own that
+            nobody graded. Pupils learn from them besides; nothing is ever scored on them.
     """
 
     sources: tuple[PseudoSource, ...] = Field(min_length=1)
     teachers: Literal["same_fold", "out_of_fold"] = "same_fold"
+    external: tuple[str, ...] = ()
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later and change nothing at their default."""
+        return frozenset({"external"})
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -62,15 +70,7 @@ def fill_labels(labels: Labels, tables: Sequence[Predictions]) -> Labels:
         RecordError: if a cell of a study that is answered otherwise has no answer.
     """
     said = pl.concat([table.frame for table in tables])
-    joined = (
-        said.with_columns(part=pl.int_ranges(pl.col("probabilities").list.len()))
-        .explode("probabilities", "part")
-        .group_by("unit", "target", "part")
-        .agg(pl.col("probabilities").mean())
-        .sort("part")
-        .group_by("unit", "target", maintain_order=True)
-        .agg(pl.col("probabilities"))
-    )
+    joined = _means(said)
     frame = labels.frame.join(joined, on=("unit", "target"), how="left", suffix="_said")
     empty = pl.col("probabilities").is_null()
     wanted = empty & pl.col("study").is_in(said["study"].unique().implode())
@@ -87,4 +87,44 @@ def fill_labels(labels: Labels, tables: Sequence[Predictions]) -> Labels:
             probabilities=pl.coalesce("probabilities", "probabilities_said"),
             origin=pl.when(filled).then(pl.lit("pseudo")).otherwise("origin"),
         )
+    )
+
+
+def label_strangers(labels: Labels, tables: Sequence[Predictions]) -> Labels:
+    """Add units of other datasets, with the mean of what the tables say of them as soft labels.
+
+    Args:
+        labels: the truth, which stays as it is.
+        tables: of one predictor each, limited to the targets that it fills.
+
+    Returns:
+        All rows of the labels, and a row of origin "pseudo" for each answer.
+
+    Raises:
+        RecordError: if a subject is among those of the labels: folds could not hold it out.
+    """
+    said = pl.concat([table.frame for table in tables])
+    known = set(labels.frame["subject"]) & set(said["subject"])
+    if known:
+        raise RecordError(
+            f"{len(known)} subjects of an external dataset are subjects of the labels too, such as "
+            f"{sorted(known)[0]}; expected strangers, since folds cannot hold them out: take them "
+            "out of the external dataset"
+        )
+    whose = said.select("unit", "target", "study", "subject", "site").unique(("unit", "target"))
+    rows = _means(said).join(whose, on=("unit", "target"), how="left")
+    rows = rows.with_columns(weight=pl.lit(1.0), origin=pl.lit("pseudo"))
+    return Labels(pl.concat([labels.frame, rows.select(labels.frame.columns)]))
+
+
+def _means(said: pl.DataFrame) -> pl.DataFrame:
+    """Return the mean answer to each unit and target."""
+    return (
+        said.with_columns(part=pl.int_ranges(pl.col("probabilities").list.len()))
+        .explode("probabilities", "part")
+        .group_by("unit", "target", "part")
+        .agg(pl.col("probabilities").mean())
+        .sort("part")
+        .group_by("unit", "target", maintain_order=True)
+        .agg(pl.col("probabilities"))
     )

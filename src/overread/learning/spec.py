@@ -22,6 +22,7 @@ class FitSpec(Spec):
         encoder_lr: factor on `lr` for weights of encoders.
         weight_decay: of AdamW; never on biases, norms and other vectors.
         betas: of AdamW; they stay fixed, whatever the schedule.
+        eps: of AdamW, added to the root of the second moment.
         schedule: "one_cycle" (cosine up from lr/25, cosine down to lr/250000), "cosine" (linear up,
             cosine down to 0), "constant" (linear up), "restarts" (cosine down from the top again
             and again; Loshchilov & Hutter 2017) or "steps" (divided again and again).
@@ -61,6 +62,7 @@ class FitSpec(Spec):
     encoder_lr: float = Field(1.0, ge=0)
     weight_decay: float = Field(0.01, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
     schedule: Literal["one_cycle", "cosine", "constant", "restarts", "steps"] = "one_cycle"
     warmup: float = Field(0.3, ge=0, lt=1)
     cycle: float = Field(10.0, gt=0)
@@ -89,7 +91,8 @@ class FitSpec(Spec):
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the options that came later: at their default, old fits stay what they are."""
-        return frozenset({"cycle", "cycle_growth", "cycle_decay", "cycle_warmup", "lowest"})
+        later = ("cycle", "cycle_growth", "cycle_decay", "cycle_warmup", "lowest", "eps")
+        return frozenset(later)
 
     @classmethod
     def speed(cls) -> frozenset[str]:

@@ -8,9 +8,9 @@ slice that says so, which is ours. It does not know what the targets mean.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from overread.models.encoder_spec import EncoderSpec
 from overread.models.shapes import StudyUnits, ViewShape, check_study_views
@@ -30,6 +30,11 @@ class Spec(EncoderSpec):
         gate: reduction of a squeeze-excitation gate on the pooled vector; 0 = none.
         dropouts: rates of multi-sample dropout before each linear head; empty = none.
         tell_missing: give the network a channel for each slice that is 1 where the slice is there.
+        scale, shift: of pixels from 0 to 1, channel by channel, as pretrained or imported weights
+            want them; empty = pixels from -1 to 1.
+        centred: each channel less its own mean.
+        highest: {target: others}, all of two grades: a target without a head of its own, whose
+            logits are those of the likeliest of the others.
     """
 
     pool: Literal["average", "gem", "concat"] = "average"
@@ -37,6 +42,24 @@ class Spec(EncoderSpec):
     gate: int = Field(0, ge=0)
     dropouts: tuple[float, ...] = (0.5,)
     tell_missing: bool = False
+    scale: tuple[float, ...] = ()
+    shift: tuple[float, ...] = ()
+    centred: bool = False
+    highest: Mapping[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def neutral(cls) -> frozenset[str]:
+        """Return the options that came later: at their default, old networks stay what they are."""
+        return super().neutral() | {"scale", "shift", "centred", "highest"}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len(self.scale) != len(self.shift):
+            raise ValueError(
+                f"scale and shift need a number for each channel; found {self.scale} and "
+                f"{self.shift}"
+            )
+        return self
 
 
 def build(
@@ -57,7 +80,8 @@ def build(
         units: given where it reads studies: it answers for each unit; see `studies`.
 
     Raises:
-        ValueError: if there is no view or target, or views differ in height or width.
+        ValueError: if there is no view or target, views differ in height or width, `scale` has
+            another number of channels, or `highest` names targets that are not there.
     """
     check(spec, inputs=inputs, heads=heads, units=units)
     import torch

@@ -25,13 +25,13 @@ class ConcatPool(nn.Module):
 
 
 class SqueezeGate(nn.Module):
-    """A vector scaled channel by channel: sigmoid(W2 relu(W1 x)) (Hu et al. 2018)."""
+    """A vector scaled channel by channel: sigmoid(W2 relu(W1 x + b1) + b2) (Hu et al. 2018)."""
 
     def __init__(self, dim: int, reduction: int) -> None:
         super().__init__()
         narrow = max(1, dim // reduction)
-        self.inside = nn.Linear(dim, narrow, bias=False)
-        self.outside = nn.Linear(narrow, dim, bias=False)
+        self.inside = nn.Linear(dim, narrow)
+        self.outside = nn.Linear(narrow, dim)
 
     def forward(self, values: Tensor) -> Tensor:
         """Return (N, D) from (N, D)."""
@@ -44,6 +44,46 @@ POOLS: Mapping[str, type[nn.Module]] = {
     "gem": GeMPool,
     "concat": ConcatPool,
 }
+
+
+class Levels(nn.Module):
+    """Pixels from -1 to 1 as the encoder wants them: scaled, shifted, centred."""
+
+    def __init__(self, spec: "Spec", channels: int) -> None:
+        super().__init__()
+        if spec.scale and len(spec.scale) != channels:
+            raise ValueError(
+                f"scale and shift need a number for each of {channels} channels; found {spec.scale}"
+            )
+        self.scale, self.shift, self.centred = spec.scale, spec.shift, spec.centred
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, C, H, W)."""
+        if self.scale:
+            scale, shift = (
+                images.new_tensor(values)[:, None, None] for values in (self.scale, self.shift)
+            )
+            images = (images + 1) * (scale / 2) + shift
+        return images - images.mean((-2, -1), keepdim=True) if self.centred else images
+
+
+def _others(spec: "Spec", target: str, heads: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the heads whose likeliest a head is; one may be a target at an offset ("any@-1")."""
+    name, at, step = target.partition("@")
+    others = tuple(f"{other}{at}{step}" for other in spec.highest.get(name, ()))
+    wrong = [other for other in others if heads.get(other) != 2 or other == target]
+    if wrong or (others and heads[target] != 2):
+        raise ValueError(
+            f"{target} is the highest of {others}, which must be other targets of two grades, as "
+            f"it must be; found {dict(heads)}"
+        )
+    return others
+
+
+def _likeliest(logits: Tensor) -> Tensor:
+    """Return of each sample the logits (B, 2) whose second grade is likeliest, of (B, K, 2)."""
+    best = (logits[..., 1] - logits[..., 0]).argmax(1)
+    return logits[torch.arange(len(logits), device=logits.device), best]
 
 
 class StackChannels(nn.Module):
@@ -59,6 +99,7 @@ class StackChannels(nn.Module):
         channels = sum(shape.slices * shape.channels for shape in inputs.values())
         marks = sum(shape.slices for shape in inputs.values()) if spec.tell_missing else 0
         self.encoder = build_encoder(spec, channels=channels + marks)
+        self.levels = Levels(spec, channels)
         layers: list[nn.Module] = []
         dim = self.encoder.dim
         for width in spec.convolutions:
@@ -73,8 +114,10 @@ class StackChannels(nn.Module):
         dim *= 2 if spec.pool == "concat" else 1
         self.gate = SqueezeGate(dim, spec.gate) if spec.gate else nn.Identity()
         self.dim = dim
+        self.highest = {target: _others(spec, target, heads) for target in heads}
+        self.own = tuple(target for target in heads if not self.highest[target])
         self.heads = nn.ModuleList(
-            MultiSampleLinear(dim, grades, spec.dropouts) for grades in heads.values()
+            MultiSampleLinear(dim, heads[target], spec.dropouts) for target in self.own
         )
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -88,10 +131,11 @@ class StackChannels(nn.Module):
             "logits.{target}" (B, grades), and "embedding" (B, D): what the heads read.
         """
         vector = self.embed(batch)
-        outputs = {
-            f"logits.{target}": head(vector)
-            for target, head in zip(self.targets, self.heads, strict=True)
-        }
+        said = {target: head(vector) for target, head in zip(self.own, self.heads, strict=True)}
+        for target, others in self.highest.items():
+            if others:
+                said[target] = _likeliest(torch.stack([said[name] for name in others], 1))
+        outputs = {f"logits.{target}": said[target] for target in self.targets}
         return {**outputs, "embedding": vector}
 
     def embed(self, batch: Mapping[str, Tensor]) -> Tensor:
@@ -100,7 +144,7 @@ class StackChannels(nn.Module):
             batch[view] * batch[f"{view}.mask"][..., None, None, None].to(batch[view].dtype)
             for view in self.views
         ]
-        stacked = torch.cat([image.flatten(1, 2) for image in images], 1)
+        stacked = self.levels(torch.cat([image.flatten(1, 2) for image in images], 1))
         if self.tell_missing:
             mask = torch.cat([batch[f"{view}.mask"] for view in self.views], 1).to(stacked.dtype)
             marks = mask[..., None, None].expand(-1, -1, *stacked.shape[-2:])

@@ -36,12 +36,14 @@ def score_step(
         settings["by"] = recipe.score_by
     if recipe.role_weights:
         settings["role_weights"] = recipe.role_weights
+    if recipe.compare:
+        settings["compare"] = [list(pair) for pair in recipe.compare]
     return Step(
         SCORE,
         recipe.name_in_store,
         settings,
         {**ground, **_predicted(predictors)},
-        spec=(recipe.scores, rubric, recipe.score_by, recipe.role_weights),
+        spec=(recipe.scores, rubric, recipe.score_by, recipe.role_weights, recipe.compare),
     )
 
 

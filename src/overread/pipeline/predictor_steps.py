@@ -13,6 +13,7 @@ __all__ = ["Predicted", "cut_steps", "predictor_steps"]
 
 CUT = Stage("cut", 1, Later("cut"), cache=True)
 FIT = Stage("fit", 1, Later("fit"))
+EMBED = Stage("embed", 1, Later("embed"), cache=True)
 TEACH = Stage("teach", 1, Later("teach"))
 PSEUDO = Stage("pseudo", 1, Later("pseudo"))
 PREDICT = Stage("predict", 1, Later("predict"))
@@ -54,19 +55,17 @@ def cut_steps(ground: Ground, located: Mapping[str, Step]) -> dict[str, Step]:
 def predictor_steps(ground: Ground, cuts: Mapping[str, Step]) -> Predicted:
     """Return the steps of all members and ensembles, each after those that it learns from."""
     made, recipe = Predicted(), ground.recipe
-    waiting = dict(recipe.networks)
-    while waiting:
-        name = next(n for n in waiting if _teachers(ground, n) <= made.fits.keys())
-        del waiting[name]
-        made.fits[name] = _fits(ground, name, cuts, made)
-        made.predictors[name] = _answers(ground, name, cuts, made.fits[name])
     for name in recipe.tables:
         made.predictors[name] = _table(ground, name)
-    joining = dict(recipe.ensembles)
-    while joining:
-        name = next(n for n in joining if set(joining[n].of) <= made.predictors.keys())
-        del joining[name]
-        made.predictors[name] = _ensemble(ground, name, made.predictors)
+    waiting = [*recipe.networks, *recipe.ensembles]
+    while waiting:
+        name = next(n for n in waiting if _needed(ground, n) <= made.predictors.keys())
+        waiting.remove(name)
+        if name in recipe.ensembles:
+            made.predictors[name] = _ensemble(ground, name, made.predictors)
+            continue
+        made.fits[name] = _fits(ground, name, cuts, made)
+        made.predictors[name] = _answers(ground, name, cuts, made.fits)
     # In the order of the recipe, whichever was made first.
     order = [name for name in (*recipe.members, *made.predictors) if name in made.predictors]
     return Predicted(
@@ -75,9 +74,34 @@ def predictor_steps(ground: Ground, cuts: Mapping[str, Step]) -> Predicted:
     )
 
 
-def _teachers(ground: Ground, name: str) -> set[str]:
-    labels = ground.recipe.networks[name].labels
-    return set() if labels == TRUTH else set(ground.recipe.pseudo[labels].members)
+def _needed(ground: Ground, name: str) -> set[str]:
+    """Return the predictors that come before: it joins them, learns from them, or reads them."""
+    if name in ground.recipe.ensembles:
+        return set(ground.recipe.ensembles[name].of)
+    member = ground.recipe.networks[name]
+    taught = () if member.labels == TRUTH else ground.recipe.pseudo[member.labels].members
+    return {*taught, *member.embeds}
+
+
+def _given(
+    ground: Ground, name: str, cuts: Mapping[str, Step], fits: Mapping[str, Mapping[int, Step]]
+) -> dict[str, Step]:
+    """Return the steps that hold what a member's networks are given: crops, or embeddings."""
+    recipe, member = ground.recipe, ground.recipe.networks[name]
+    found = {f"view.{view}": cuts[view] for view in member.views}
+    for other, spec in member.embeds.items():
+        found[f"embed.{other}"] = Step(
+            EMBED,
+            other,
+            {"predictor": other, "embed": spec.identity(), **_asking(ground, other)},
+            {
+                **ground.split,
+                **{f"fold{fold}": step for fold, step in fits[other].items()},
+                **_given(ground, other, cuts, fits),
+            },
+            spec=(recipe.networks[other], recipe.views, ground.rubric),
+        )
+    return found
 
 
 def _fits(ground: Ground, name: str, cuts: Mapping[str, Step], made: Predicted) -> dict[int, Step]:
@@ -96,7 +120,8 @@ def _fits(ground: Ground, name: str, cuts: Mapping[str, Step], made: Predicted) 
             },
             {
                 **ground.split,
-                **{f"view.{view}": cuts[view] for view in member.views},
+                **_given(ground, name, cuts, made.fits),
+                **_strangers(ground, name),
                 **_labels(ground, name, fold, (cuts, made)),
             },
             spec=(member, recipe.views, ground.rubric),
@@ -120,20 +145,83 @@ def _labels(
         return {}
     spec = ground.recipe.pseudo[labels]
     honest = spec.teachers == "same_fold"
-    said = {
-        f"predictor.{one}": _taught(ground, one, fold, (cuts, made.fits[one]))
-        if honest
-        else made.predictors[one]
-        for one in spec.members
-    }
+    if spec.external:
+        said = _told_of_strangers(ground, labels, (fold,) if honest else None, made.fits)
+    else:
+        said = {
+            f"predictor.{one}": _taught(ground, one, fold, (cuts, made.fits[one]))
+            if honest
+            else made.predictors[one]
+            for one in spec.members
+        }
     return {
         "labels": Step(
             PSEUDO,
             f"{labels}.fold{fold}" if honest else labels,
-            {"sources": [source.identity() for source in spec.sources]},
+            {
+                "sources": [source.identity() for source in spec.sources],
+                **({"external": list(spec.external)} if spec.external else {}),
+            },
             {**ground.studies, **said},
             spec=spec,
         )
+    }
+
+
+def _strangers(ground: Ground, name: str) -> dict[str, Step]:
+    """Return the steps that hold external studies which a member learns from besides."""
+    member = ground.recipe.networks[name]
+    if member.labels == TRUTH:
+        return {}
+    found: dict[str, Step] = {}
+    for dataset in ground.recipe.pseudo[member.labels].external:
+        found[f"also.{dataset}.read"] = ground.external[dataset]
+        for view, step in _cut_strangers(ground, name, dataset).items():
+            found[f"also.{dataset}.{view}"] = step
+    return found
+
+
+def _cut_strangers(ground: Ground, name: str, dataset: str) -> dict[str, Step]:
+    """Return {"view.NAME": step} of the views of a member, cut from an external dataset."""
+    also = ground.also([dataset])
+    pixels = {kind: also[f"also.{dataset}.{kind}"] for kind in ("read", "decode")}
+    views = ground.recipe.views
+    return {
+        f"view.{view}": Step(
+            CUT,
+            f"{view}.{dataset}",
+            views[view].identity(),
+            {**pixels, **ground.sources},
+            spec=(views[view], ground.rubric),
+        )
+        for view in ground.recipe.networks[name].views
+    }
+
+
+def _told_of_strangers(
+    ground: Ground,
+    labels: str,
+    folds: tuple[int, ...] | None,
+    fits: Mapping[str, Mapping[int, Step]],
+) -> dict[str, Step]:
+    """Return what teachers' networks of some folds (None = all) say of external studies."""
+    recipe = ground.recipe
+    return {
+        f"predictor.{one}@{dataset}.{fold}": Step(
+            TEACH,
+            f"{one}.{dataset}.fold{fold}",
+            {"predictor": one, "fold": fold, **_asking(ground, one)},
+            {
+                "read": ground.external[dataset],
+                **ground.sources,
+                "network": fits[one][fold],
+                **_cut_strangers(ground, one, dataset),
+            },
+            spec=(recipe.networks[one], recipe.views, ground.rubric),
+        )
+        for dataset in recipe.pseudo[labels].external
+        for one in recipe.pseudo[labels].members
+        for fold in (fits[one] if folds is None else folds)
     }
 
 
@@ -160,18 +248,20 @@ def _asking(ground: Ground, name: str) -> dict[str, Any]:
     return {key: identity[key] for key in ("flip",) if key in identity}
 
 
-def _answers(ground: Ground, name: str, cuts: Mapping[str, Step], fits: Mapping[int, Step]) -> Step:
+def _answers(
+    ground: Ground, name: str, cuts: Mapping[str, Step], fits: Mapping[str, Mapping[int, Step]]
+) -> Step:
     recipe, member = ground.recipe, ground.recipe.networks[name]
     new = new_folds(recipe, member)
-    some = {"new": list(new)} if set(new) != set(fits) else {}
+    some = {"new": list(new)} if set(new) != set(fits[name]) else {}
     return Step(
         PREDICT,
         name,
         {"predictor": name, **some, **_asking(ground, name)},
         {
             **ground.split,
-            **{f"fold{fold}": step for fold, step in fits.items()},
-            **{f"view.{view}": cuts[view] for view in member.views},
+            **{f"fold{fold}": step for fold, step in fits[name].items()},
+            **_given(ground, name, cuts, fits),
         },
         spec=(member, recipe.views, ground.rubric),
         totals={"members": 1},

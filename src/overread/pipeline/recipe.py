@@ -68,17 +68,19 @@ class ForgeSpec(Spec):
         seed: of the chance in them.
         style: "clean", or "hospital" with the dirt of a real archive.
         photos: phantoms are made from the photographs in the data folder, where the dataset can.
+        pixels: rows and columns of images, where the dataset can; None = as it is used to.
     """
 
     studies: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
     style: Literal["clean", "hospital"] = "clean"
     photos: bool = False
+    pixels: int | None = Field(default=None, ge=1)
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the options that came later: at their default, old phantoms stay what they are."""
-        return frozenset({"photos"})
+        return frozenset({"photos", "pixels"})
 
 
 class DatasetChoice(Named):
@@ -118,6 +120,8 @@ class Recipe(Spec):
         ensembles: {ensemble: how predictors are joined}.
         final: the predictor that counts.
         scores: how predictors are measured.
+        compare: pairs of predictors whose difference is measured, the first minus the second, with
+            an interval of its own (both are measured on the same draws of subjects).
         score_by: "unit", or "subject": what is said of one subject at one site is averaged before
             it is measured, so that a disc which is shown by several images counts once.
         role_weights: {role: how much the answers of its studies count in that average}; others
@@ -142,6 +146,7 @@ class Recipe(Spec):
     ensembles: dict[str, EnsembleSpec] = Field(default_factory=dict)
     final: str
     scores: tuple[Named, ...] = Field(min_length=1)
+    compare: tuple[tuple[str, str], ...] = ()
     score_by: Literal["unit", "subject"] = "unit"
     role_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     trust: TrustSpec | None = None

@@ -3,6 +3,7 @@
 It knows shelves, rubrics and roles; it reads no data.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def check(recipe: "Recipe", rubric_of: Callable[[], Rubric]) -> Iterator[Fault]:
     yield from _members(recipe)
     yield from _ensembles(recipe)
     if not any(path[:1] == ("dataset",) for path, _ in shelf):
+        yield from _forged(recipe)
         rubric = rubric_of()
         yield from _targets(recipe, rubric)
         yield from _sites(recipe, rubric)
@@ -116,9 +118,10 @@ def _chosen(value: Mapping[str, Any]) -> Iterator[Fault]:
     ]
     for path, room, named in places:
         if isinstance(named, dict) and isinstance(named.get("use"), str):
-            apart = {"datasets": ("forge",), "ensembling": ("of", "targets", "temperature")}.get(
-                room, ()
-            )
+            apart = {
+                "datasets": ("forge",),
+                "ensembling": ("of", "targets", "temperature", "split"),
+            }.get(room, ())
             bare = {key: item for key, item in named.items() if key not in apart}
             yield from _shelf(path, f"overread.{room}", bare)
 
@@ -171,6 +174,31 @@ def _members(recipe: "Recipe") -> Iterator[Fault]:
     for name, member in recipe.networks.items():
         for index, view in enumerate(member.views):
             yield from _known(("members", name, "views", index), "view", view, recipe.views)
+        if member.model.use == "sequence" and not member.embeds:
+            sentence = "reads what other members made of slices; name them in embeds, without views"
+            yield ("members", name, "model", "use"), sentence
+        for other in member.embeds:
+            path = ("members", name, "embeds", other)
+            yield from _known(path, "member", other, recipe.networks)
+            if other in recipe.networks:
+                yield from ((path, words) for words in _unreadable(recipe, name, other))
+
+
+def _unreadable(recipe: "Recipe", name: str, other: str) -> Iterator[str]:
+    """Yield why the embeddings of a member cannot be read by another one."""
+    own, read = recipe.networks[name], recipe.networks[other]
+    if read.embeds or read.reads != "unit" or read.mirror == "shared" or read.offsets != (0,):
+        yield (
+            f"{other} must look at units one by one: no embeds, reads: study, mirror: shared or "
+            "offsets"
+        )
+    if read.folds is not None or read.new is not None:
+        yield f"{other} must have a network of every fold, also for new studies: drop folds and new"
+    count = recipe.folds.count
+    if count is not None and own.embeds[other].networks != count:
+        yield f"found networks: {own.embeds[other].networks}, expected {count}, one for each fold"
+    if own.targets != read.targets:
+        yield f"{other} answers other targets than {name}: give both the same"
 
 
 def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
@@ -188,6 +216,19 @@ def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
     for cycle in _cycles(needs):
         yield ("ensembles", cycle[0], "of"), f"ensembles join each other: {_arrows(cycle)}"
     yield from _known(("final",), "member or ensemble", recipe.final, predictors)
+    for number, pair in enumerate(recipe.compare):
+        for index, predictor in enumerate(pair):
+            path = ("compare", number, index)
+            yield from _known(path, "member or ensemble", predictor, predictors)
+
+
+def _forged(recipe: "Recipe") -> Iterator[Fault]:
+    forge = recipe.dataset.forge
+    if forge is not None and forge.pixels is not None:
+        module = take("overread.datasets", recipe.dataset.use)
+        if "pixels" not in inspect.signature(module.forge).parameters:
+            sentence = f"{recipe.dataset.use} forges images of one size; leave it out"
+            yield ("dataset", "forge", "pixels"), sentence
 
 
 def _targets(recipe: "Recipe", rubric: Rubric) -> Iterator[Fault]:

@@ -52,10 +52,28 @@ def pseudo_faults(recipe: "Recipe") -> Iterator[Fault]:
                 sentence + nearest(member.labels, [TRUTH, *recipe.pseudo]),
             )
     for name, pseudo in recipe.pseudo.items():
+        yield from _external(recipe, name)
         for number, source in enumerate(pseudo.sources):
             for index, teacher in enumerate(source.of):
                 path = ("pseudo", name, "sources", number, "of", index)
                 yield from ((path, sentence) for sentence in _teacher(recipe, name, teacher))
+
+
+def _external(recipe: "Recipe", name: str) -> Iterator[Fault]:
+    """Yield external datasets that there are not, and views that cannot be cut from them."""
+    for index, dataset in enumerate(recipe.pseudo[name].external):
+        if dataset not in recipe.external:
+            sentence = f'no external dataset "{dataset}"; {nearest(dataset, recipe.external)}'
+            yield ("pseudo", name, "external", index), sentence
+    if not recipe.pseudo[name].external:
+        return
+    pupils = [one for one, member in recipe.networks.items() if member.labels == name]
+    for one in (*pupils, *recipe.pseudo[name].members):
+        member = recipe.networks.get(one)
+        for view in member.views if member else ():
+            if view in recipe.views and recipe.views[view].around is not None:
+                sentence = f"{one} sees {view}, which needs points; external datasets have none"
+                yield ("pseudo", name, "external"), sentence
 
 
 def _teacher(recipe: "Recipe", pseudo: str, name: str) -> Iterator[str]:

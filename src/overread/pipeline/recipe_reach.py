@@ -19,7 +19,7 @@ __all__ = [
 
 
 def predictors_of(recipe: Recipe, name: str) -> tuple[str, ...]:
-    """Return a predictor and all that it joins, directly or not, each once."""
+    """Return a predictor and all that it joins or reads, directly or not, each once."""
     found: dict[str, None] = {}
     waiting = [name]
     while waiting:
@@ -27,6 +27,7 @@ def predictors_of(recipe: Recipe, name: str) -> tuple[str, ...]:
         if here not in found:
             found[here] = None
             waiting += recipe.ensembles[here].of if here in recipe.ensembles else ()
+            waiting += recipe.networks[here].embeds if here in recipe.networks else ()
     return tuple(found)
 
 
@@ -88,6 +89,13 @@ def _caveats(recipe: Recipe) -> Iterator[str]:
             yield (
                 f"Locator {name} is trained for {len(trained)} of {count} folds: studies of the "
                 "others are looked at by networks that have seen them."
+            )
+    for name, joined in recipe.ensembles.items():
+        if joined.split == "units":
+            yield (
+                f"Ensemble {name} is fitted with folds of single units, as published: it has "
+                "learnt from other units of the subjects that it is scored on, so its scores are "
+                "too good."
             )
     for name in recipe.tables:
         yield f"Member {name} is a table: that its rows are out of fold is taken on trust."

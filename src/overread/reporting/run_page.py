@@ -28,6 +28,7 @@ __all__ = ["run_page"]
 
 SECTIONS = {
     "scores": "Scores",
+    "differences": "Differences",
     "sites": "By site",
     "answers": "Answers",
     "reliability": "Reliability",
@@ -53,6 +54,7 @@ def run_page(report: RunReport) -> str:
     content: dict[str, Any] = {
         "tiles": _tiles(report.scores, report.final),
         "metrics": metrics,
+        "differences": _differences(report.differences),
         "sites": _sites(report.rubric, tallies),
         "confusion": svg_uri(draw_confusion(tallies)) if tallies else "",
         "reliability": svg_uri(draw_reliability(tallies)) if tallies else "",
@@ -127,6 +129,15 @@ def _metrics(scores: Scores, final: str) -> list[dict[str, Any]]:
     return found
 
 
+def _differences(scores: Scores) -> list[dict[str, Any]]:
+    """Return a table for each metric; an interval without 0 is marked."""
+    found = []
+    for metric in scores.frame["metric"].unique(maintain_order=True):
+        frame = scores.frame.filter(pl.col("metric") == metric)
+        found.append({"title": _words(str(metric)), **_score_table(frame, "")})
+    return found
+
+
 def _score_table(frame: pl.DataFrame, final: str) -> dict[str, Any]:
     """Return predictors by what was scored: all, then targets, then slices."""
     keys = frame.select("target", "slice").unique(maintain_order=True).rows()
@@ -150,10 +161,11 @@ def _score_table(frame: pl.DataFrame, final: str) -> dict[str, Any]:
     }
 
 
-def _cell(row: Mapping[str, Any] | None) -> dict[str, str] | None:
+def _cell(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if row is None or row["value"] is None:
         return None
-    return {"value": _number(row["value"]), "range": _range(row)}
+    sure = row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
+    return {"value": _number(row["value"]), "range": _range(row), "sure": sure}
 
 
 def _range(row: Mapping[str, Any]) -> str:

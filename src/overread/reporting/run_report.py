@@ -73,6 +73,7 @@ class RunReport:
         timings: columns stage, name, seconds, peak_mb; one row a step.
         cases: the worst answers, with pictures.
         trust: how far answers can be trusted; None = nothing is said.
+        differences: of pairs of predictors, "first - second"; empty = none were compared.
         notice: said at the top, such as that the studies are phantoms; empty = nothing.
     """
 
@@ -91,4 +92,5 @@ class RunReport:
     timings: pl.DataFrame | None = None
     cases: Sequence[Case] = ()
     trust: TrustReport | None = None
+    differences: Scores = field(default_factory=Scores.empty)
     notice: str = ""

@@ -27,7 +27,8 @@ def make(task: Task) -> None:
     tables = spec.prepared([load_predictions(task.inputs[f"predictor.{one}"]) for one in spec.of])
     oof, new = _of_role(tables, "oof"), _of_role(tables, "new")
     learnt = fit_joiner(named, lay_out(oof, rubric), labels)
-    joined = [join(named, oof, labels, load_folds(task.inputs["folds"]), rubric, name=name)]
+    folds = load_folds(task.inputs["folds"])
+    joined = [join(named, oof, labels, folds, rubric, name=name, split=spec.split)]
     if new:
         joined.append(join_new(named, new, learnt, rubric, name=name))
     if learnt:

@@ -64,7 +64,7 @@ def make(task: Task) -> None:
 
 def units_of(examples: AsRead, studies: Sequence[Study]) -> pl.DataFrame:
     """Return the table of units: unit, study, subject, site, in the order of the examples."""
-    cuts = examples.cuts[examples.member.views[0]]
+    cuts = examples.cuts[examples.member.inputs[0]]
     rows = [
         (
             cuts[study].units[unit],

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from overread.learning import PseudoSpec, fill_labels
+from overread.learning import PseudoSpec, fill_labels, label_strangers
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import LABELS, studies_of
 from overread.pipeline.step import Task
@@ -14,8 +14,10 @@ __all__ = ["make"]
 
 
 def make(task: Task) -> None:
-    """Fill the cells that nobody has graded."""
-    filled = fill_labels(studies_of(task).labels, list(_said(task)))
+    """Fill the cells that nobody has graded, or label the units of external datasets."""
+    spec: PseudoSpec = task.step.spec
+    labels, said = studies_of(task).labels, list(_said(task))
+    filled = (label_strangers if spec.external else fill_labels)(labels, said)
     filled.frame.sort("unit", "target").write_parquet(task.folder / LABELS)
 
 
@@ -23,7 +25,9 @@ def _said(task: Task) -> Iterator[Predictions]:
     spec: PseudoSpec = task.step.spec
     for source in spec.sources:
         for name in source.of:
-            frame = load_predictions(task.inputs[f"predictor.{name}"]).frame
-            if source.targets is not None:
-                frame = frame.filter(pl.col("target").is_in(source.targets))
-            yield Predictions(frame)
+            for role, entry in task.inputs.items():
+                if role.partition("@")[0] == f"predictor.{name}":
+                    frame = load_predictions(entry).frame
+                    if source.targets is not None:
+                        frame = frame.filter(pl.col("target").is_in(source.targets))
+                    yield Predictions(frame)

@@ -18,7 +18,7 @@ from overread.learning import read_log
 from overread.pipeline.dataset_files import load_dataset
 from overread.pipeline.parts import part_folder
 from overread.pipeline.recipe import resolved_recipe
-from overread.pipeline.stages.score import load_scores, out_of_fold
+from overread.pipeline.stages.score import load_differences, load_scores, out_of_fold
 from overread.pipeline.stages.trust import load_trust
 from overread.pipeline.step import Step, Task, in_order
 from overread.pipeline.store import Entry, now
@@ -57,6 +57,7 @@ def make(task: Task) -> None:
         timings=_timings(task),
         cases=tuple(_pictured(task, dataset.labels, case) for case in cases),
         trust=load_trust(task.inputs["trust"]) if "trust" in task.inputs else None,
+        differences=load_differences(task.inputs["score"]),
         notice="The studies are phantoms; the scores say nothing of patients." if forged else "",
     )
     (task.folder / PAGE).write_text(run_page(report), encoding="utf-8")
@@ -65,6 +66,7 @@ def make(task: Task) -> None:
         "final": recipe.final,
         "caveats": task.step.settings.get("caveats", []),
         "scores": scores.frame.to_dicts(),
+        "differences": report.differences.frame.to_dicts(),
         "points": {
             role.removeprefix("points."): json.loads((entry / "summary.json").read_text())
             for role, entry in task.inputs.items()

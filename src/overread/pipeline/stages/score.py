@@ -10,16 +10,16 @@ from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Task
 from overread.records import Predictions, Scores, Study
-from overread.scoring import evaluate, pool_labels, pool_predictions
+from overread.scoring import compare, evaluate, pool_labels, pool_predictions
 
-__all__ = ["load_scores", "make", "out_of_fold", "study_weights"]
+__all__ = ["load_differences", "load_scores", "make", "out_of_fold", "study_weights"]
 
-SCORES = "scores.parquet"
+SCORES, DIFFERENCES = "scores.parquet", "differences.parquet"
 
 
 def make(task: Task) -> None:
     """Score the out-of-fold predictions of all members and ensembles."""
-    metrics, rubric, by, role_weights = task.step.spec
+    metrics, rubric, by, role_weights, pairs = task.step.spec
     dataset, predictions = studies_of(task), out_of_fold(task)
     labels = dataset.labels
     if by == "subject":
@@ -33,6 +33,16 @@ def make(task: Task) -> None:
         folds=load_folds(task.inputs["folds"]),
     )
     scores.frame.write_parquet(task.folder / SCORES)
+    differences = [
+        compare(rubric, labels, (_of(predictions, first), _of(predictions, second)), metrics)
+        for first, second in pairs
+    ]
+    if differences:
+        pl.concat([one.frame for one in differences]).write_parquet(task.folder / DIFFERENCES)
+
+
+def _of(predictions: Predictions, name: str) -> Predictions:
+    return Predictions(predictions.frame.filter(pl.col("predictor") == name))
 
 
 def study_weights(studies: Iterable[Study], role_weights: Mapping[str, float]) -> dict[str, float]:
@@ -51,6 +61,12 @@ def out_of_fold(task: Task) -> Predictions:
         if role.startswith("predictor.")
     ]
     return Predictions(Predictions.concat(tables).frame.filter(pl.col("role") == "oof"))
+
+
+def load_differences(entry: Path) -> Scores:
+    """Return the differences of a `score` step; none where no pair was compared."""
+    path = entry / DIFFERENCES
+    return Scores(pl.read_parquet(path)) if path.is_file() else Scores.empty()
 
 
 def load_scores(entry: Path) -> Scores:
