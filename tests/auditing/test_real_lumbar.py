@@ -13,11 +13,13 @@ from sklearn.metrics import roc_auc_score
 
 from overread.auditing import (
     AuditSpec,
+    chain_evidence,
     copy_suspicions,
     flip_grades,
     label_evidence,
     lay_out_answers,
     point_evidence,
+    shift_chain,
     shift_evidence,
     shift_sites,
     study_evidence,
@@ -99,21 +101,47 @@ def _gross(lumbar: Path) -> set[str]:
     return set(far.filter(pl.col("target") == "spinal_canal_stenosis")["study"])
 
 
-def test_corrected_points_rank_first(lumbar) -> None:
-    """Of 17 studies with a gross error that was later corrected, 15 are in the first 2 %.
+def _ranks(frame: pl.DataFrame) -> dict[str, int]:
+    ranked = frame.sort("evidence", descending=True)["study"].to_list()
+    return {study: rank for rank, study in enumerate(ranked, 1)}
 
-    The other two: a point that was moved by hardly more than half a level (the first 3 %), and a
-    chain that stood one level off as a whole, which looks like a sound chain.
+
+def test_corrected_points_rank_first(lumbar) -> None:
+    """All 17 studies with a gross error that was later corrected are in the first 2 % of a list.
+
+    16 of points; the other is a chain that stood one level off as a whole, in the list of chains.
     """
     path = lumbar / "labels" / "train_label_coordinates.csv.gz"
-    frame = point_evidence(marked_points("rsna2024_lumbar", path), RUBRIC, spec=SPEC)
-    ranked = study_evidence(frame).sort("evidence", descending=True)["study"].to_list()
-    ranks = sorted(ranked.index(study) + 1 for study in _gross(lumbar))
-    first = [rank for rank in ranks if rank <= 0.02 * len(ranked)]
+    marks = marked_points("rsna2024_lumbar", path)
+    points = _ranks(study_evidence(point_evidence(marks, RUBRIC, spec=SPEC)))
+    chains = _ranks(chain_evidence(marks, RUBRIC, spec=SPEC))
+    first = 0.02 * len(points)
+    gross = _gross(lumbar)
+    by_points = {study for study in gross if points[study] <= first}
 
-    assert (len(ranks), len(first)) == (17, 15)
-    assert ranks[13] == 14
-    assert ranks[15] <= 0.03 * len(ranked)
+    assert (len(gross), len(by_points)) == (17, 16)
+    assert [points[study] for study in sorted(by_points, key=points.get)][:14] == list(range(1, 15))
+    assert [study for study in gross - by_points if chains[study] > first] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "least"), [("left_neural_foraminal_narrowing", 0.98), ("spinal_canal_stenosis", 0.9)]
+)
+def test_planted_chains_are_found(lumbar, target, least) -> None:
+    """The mean area over two seeds; in 3 % of studies the points of one question are one off.
+
+    On another series than the others, the spinal canal is told from another field of view.
+    """
+    path = lumbar / "labels" / "train_label_coordinates.csv.gz"
+    marks = marked_points("rsna2024_lumbar", path)
+    found = []
+    for seed in SEEDS[:2]:
+        moved, truth = shift_chain(marks, RUBRIC, target=target, share=0.03, seed=seed)
+        frame = chain_evidence(moved, RUBRIC, spec=SPEC)
+        found.append(roc_auc_score([one in truth for one in frame["study"]], frame["evidence"]))
+
+    assert np.mean(found) >= least
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9])

@@ -12,6 +12,7 @@ from overread.auditing.arrangement import (
     swap_suspicions,
 )
 from overread.auditing.audit import Tables, audit
+from overread.auditing.chains import chain_evidence, chain_suspicions
 from overread.auditing.columns import (
     compare_columns,
     compare_sets,
@@ -26,7 +27,13 @@ from overread.auditing.duplicates import (
     fingerprint,
     picture_of,
 )
-from overread.auditing.injecting import flip_grades, move_points, shift_sites, swap_sides
+from overread.auditing.injecting import (
+    flip_grades,
+    move_points,
+    shift_chain,
+    shift_sites,
+    swap_sides,
+)
 from overread.auditing.leaks import (
     NeverWrong,
     SiblingLeak,
@@ -60,6 +67,8 @@ __all__ = [
     "Tables",
     "Verdict",
     "audit",
+    "chain_evidence",
+    "chain_suspicions",
     "compare_columns",
     "compare_sets",
     "confident_joint",
@@ -81,6 +90,7 @@ __all__ = [
     "point_suspicions",
     "seeing_columns",
     "seeing_suspicions",
+    "shift_chain",
     "shift_evidence",
     "shift_sites",
     "shift_suspicions",

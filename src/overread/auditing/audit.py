@@ -15,6 +15,7 @@ from overread.auditing.arrangement import (
     swap_evidence,
     swap_suspicions,
 )
+from overread.auditing.chains import chain_evidence, chain_suspicions
 from overread.auditing.duplicates import Picture, copied_pictures, find_copies
 from overread.auditing.leaks import copy_suspicions, sibling_suspicions
 from overread.auditing.noise import label_evidence, label_suspicions, noise_table
@@ -75,9 +76,17 @@ def audit(tables: Tables, *, spec: AuditSpec) -> Review:
         checks["labels"] = "not made: no predictions were given"
     if tables.points is not None:
         scores["point"] = point_evidence(tables.points, tables.rubric, spec=spec)
+        scores["chain"] = chain_evidence(tables.points, tables.rubric, spec=spec)
         found += point_suspicions(scores["point"], spec=spec)[: spec.most_shown]
+        found += chain_suspicions(scores["chain"], spec=spec)[: spec.most_shown]
         studies = tables.points["study"].n_unique()
         checks["points"] = f"{len(tables.points)} points of {studies} studies"
+        chains = len(scores["chain"])
+        checks["chains"] = (
+            f"{chains} studies"
+            if chains
+            else "not made: fewer than two questions whose points tell the level"
+        )
     else:
         checks["points"] = "not made: no marked points were given"
     if tables.pictures:

@@ -9,7 +9,7 @@ import polars as pl
 
 from overread.records import Labels, Rubric
 
-__all__ = ["flip_grades", "move_points", "shift_sites", "swap_sides"]
+__all__ = ["flip_grades", "move_points", "shift_chain", "shift_sites", "swap_sides"]
 
 
 def shift_sites(
@@ -84,6 +84,33 @@ def flip_grades(
     flipped = frame.with_columns(probabilities=pl.Series(values, dtype=pl.List(pl.Float64)))
     names = frame.select("unit", "target")[chosen].rows()
     return Labels(flipped), frozenset((unit, target) for unit, target in names)
+
+
+def shift_chain(
+    points: pl.DataFrame, rubric: Rubric, *, target: str, share: float, seed: int
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Name all points of one question one site on or back in some studies.
+
+    Args:
+        points: columns study, target, site at least.
+        rubric: with ordered sites; a point that no site is left for is dropped.
+        target: whose points.
+        share: of the studies that have two such points.
+        seed: of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    counts = points.filter(pl.col("target") == target).group_by("study").len()
+    studies = sorted(counts.filter(pl.col("len") > 1)["study"])
+    chosen = rng.choice(studies, round(share * len(studies)), replace=False).tolist()
+    steps = dict(zip(chosen, rng.choice([1, -1], len(chosen)).tolist(), strict=True))
+    order = {site: index for index, site in enumerate(rubric.sites)}
+    sites = [
+        order[site] + (steps.get(study, 0) if name == target else 0)
+        for study, name, site in points.select("study", "target", "site").iter_rows()
+    ]
+    names = [rubric.sites[site] if 0 <= site < len(rubric.sites) else None for site in sites]
+    moved = points.with_columns(site=pl.Series(names, dtype=pl.String)).drop_nulls("site")
+    return moved, frozenset(chosen)
 
 
 def move_points(

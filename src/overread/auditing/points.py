@@ -2,9 +2,9 @@
 
 The points of a study leave each other little room: a disc lies between its neighbours, a foramen
 beside its disc. The evidence is log uniform density - log density at the point given the others, in
-nats: how much better "anywhere in the image" explains it. The worst point of a study is set aside
-before the next is judged, so that it does not throw suspicion on its neighbours. Left and right,
-the slices and the bounds of the image are checked by themselves. Knows no pixels.
+nats: how much better "anywhere in the image" explains it. Left and right, the slices and the bounds
+of the image are checked by themselves; whole chains that stand one site off, in `chains`. Knows no
+pixels.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from overread.auditing.marks import lay_out_marks
 from overread.auditing.review import Suspicion
-from overread.auditing.shape import FREEDOM, Shape, learn_shape
+from overread.auditing.shape import FREEDOM
 from overread.auditing.spec import AuditSpec, rarity
-from overread.records import RecordError, Rubric
+from overread.records import Rubric
 
-__all__ = ["COLUMNS", "point_evidence", "point_suspicions", "study_evidence"]
+__all__ = ["point_evidence", "point_suspicions", "study_evidence"]
 
 Floats = NDArray[np.float64]
-COLUMNS = ("study", "series", "slice", "target", "site", "x", "y")
 # A set tells left from right where the sides lie so many spreads apart.
 SIDED = 3.0
-EXCHANGED = 6.0
-# Slices that a point could as well lie on.
+# Slices that a point could as well lie on, at least.
 SLICES = 10.0
 # Evidence of what cannot be: a point outside its image.
 CERTAIN = 50.0
@@ -48,29 +47,20 @@ def point_evidence(points: pl.DataFrame, rubric: Rubric, *, spec: AuditSpec) -> 
     Raises:
         RecordError: for a missing column.
     """
-    missing = [name for name in COLUMNS if name not in points.columns]
-    if missing:
-        raise RecordError(f"points lack the columns {missing}; expected {COLUMNS}")
-    frame = _with_size(points).sort("study", "target", "site")
-    order = {site: index for index, site in enumerate(rubric.sites)}
-    known = set(frame.select("target", "site").rows())
-    keys = tuple(sorted(known, key=lambda key: (key[0], order.get(key[1], -1), key[1])))
-    values, place = _vectors(frame, keys)
-    shape = learn_shape(values)
-    evidence, expected = _judge(values, shape, rarity(spec.slips))
-    at = (place[:, 0], place[:, 1])
-    scale = frame.select("width", "height").to_numpy()
+    marks = lay_out_marks(points, rubric, spec=spec)
+    frame = marks.frame
     checks = {
-        "place": evidence[at],
-        "side": _wrong_side(values, keys, rubric)[at],
+        "place": marks.in_rows(marks.evidence),
+        "side": marks.in_rows(_wrong_side(marks.values, marks.keys, rubric)),
         "slice": _wrong_slice(frame, rubric),
         "bounds": _out_of_bounds(frame),
     }
     table = np.stack(list(checks.values()), 1)
+    expected = marks.in_pixels(marks.expected)
     return frame.with_columns(
         evidence=pl.Series(table.max(axis=1)),
-        expected_x=pl.Series(expected[at][:, 0] * scale[:, 0] + frame["left"].to_numpy()),
-        expected_y=pl.Series(expected[at][:, 1] * scale[:, 1] + frame["top"].to_numpy()),
+        expected_x=pl.Series(expected[:, 0]),
+        expected_y=pl.Series(expected[:, 1]),
         why=pl.Series(np.array(list(checks))[table.argmax(axis=1)]),
     ).drop("left", "top", "width", "height")
 
@@ -111,75 +101,11 @@ def _reason(row: dict[str, Any]) -> str:
     }[str(row["why"])]
 
 
-def _with_size(points: pl.DataFrame) -> pl.DataFrame:
-    """Add left, top, width and height (px) of what shares are of."""
-    if {"rows", "columns"} <= set(points.columns) and not points["rows"].null_count():
-        return points.with_columns(
-            left=pl.lit(0.0),
-            top=pl.lit(0.0),
-            width=pl.col("columns").cast(pl.Float64),
-            height=pl.col("rows").cast(pl.Float64),
-        )
-    # Medians, so that one wild point does not stretch the image.
-    middle = [pl.col(name).median().over("study", "series") for name in ("x", "y")]
-    spread = pl.max_horizontal(
-        (pl.col("x") - middle[0]).abs().median().over("study", "series"),
-        (pl.col("y") - middle[1]).abs().median().over("study", "series"),
-    )
-    size = pl.max_horizontal(8 * spread, pl.lit(1.0))
-    return points.with_columns(width=size, height=size).with_columns(
-        left=middle[0] - pl.col("width") / 2, top=middle[1] - pl.col("height") / 2
-    )
-
-
-def _vectors(
-    frame: pl.DataFrame, keys: Sequence[tuple[str, str]]
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Return (studies, k, 2) shares, NaN where not marked, and (n, 2) study and key of each row."""
-    studies = {name: index for index, name in enumerate(sorted(frame["study"].unique()))}
-    columns = {key: index for index, key in enumerate(keys)}
-    place = np.array(
-        [
-            (studies[study], columns[target, site])
-            for study, target, site in frame.select("study", "target", "site").iter_rows()
-        ],
-        np.int64,
-    ).reshape(-1, 2)
-    values = np.full((len(studies), len(keys), 2), np.nan)
-    share = frame.select(
-        (pl.col("x") - pl.col("left")) / pl.col("width"),
-        (pl.col("y") - pl.col("top")) / pl.col("height"),
-    )
-    values[place[:, 0], place[:, 1]] = share.to_numpy()
-    return values, place
-
-
-def _judge(values: Floats, shape: Shape, needed: float) -> tuple[Floats, Floats]:
-    """Return (studies, k) evidence and (studies, k, 2) expected place of each point."""
-    evidence = np.zeros(values.shape[:2])
-    expected = np.tile(shape.mean.reshape(1, -1, 2), (len(values), 1, 1))
-    for index, study in enumerate(values):
-        trusted = np.isfinite(study).all(axis=1)
-        aside = []
-        while trusted.any():
-            at = np.flatnonzero(trusted)
-            evidence[index, at], expected[index, at] = shape.judge(study, at, np.arange(len(at)))
-            worst = at[evidence[index, at].argmax()]
-            if evidence[index, worst] <= needed:
-                break
-            trusted[worst] = False
-            aside.append(worst)
-        for point in aside:
-            at = np.append(np.flatnonzero(trusted), point)
-            nats, place = shape.judge(study, at, np.array([len(at) - 1]))
-            evidence[index, point], expected[index, point] = nats[0], place[0]
-    return evidence, expected
-
-
 def _wrong_side(values: Floats, keys: Sequence[tuple[str, str]], rubric: Rubric) -> Floats:
     """Return (studies, k) evidence that a point and its mirror partner are exchanged.
 
-    Only where the set itself tells left from right: on images that show both sides.
+    Each then lies where the other belongs. Only where the set itself tells left from right: on
+    images that show both sides.
     """
     evidence = np.zeros(values.shape[:2])
     columns = {key: index for index, key in enumerate(keys)}
@@ -189,11 +115,9 @@ def _wrong_side(values: Floats, keys: Sequence[tuple[str, str]], rubric: Rubric)
             continue
         apart = values[:, own, 0] - values[:, other, 0]
         middle, spread = _middle(apart)
-        # Each is where the other belongs; a point gone astray does not blame its partner.
-        wrong = np.abs(apart + middle) < EXCHANGED * spread
         if abs(middle) < SIDED * spread:
             continue
-        nats = np.where(wrong, _tail(apart - middle, spread), 0.0)
+        nats = np.nan_to_num(_tail(apart - middle, spread) - _tail(apart + middle, spread))
         evidence[:, own] = np.maximum(evidence[:, own], nats)
         evidence[:, other] = np.maximum(evidence[:, other], nats)
     return evidence
@@ -203,7 +127,8 @@ def _wrong_slice(frame: pl.DataFrame, rubric: Rubric) -> Floats:
     """Return (n,) evidence that a point is on another slice than its neighbours tell.
 
     Told by the slices of its question at other sites, or by the slice of its mirror partner,
-    whichever agree better over the set.
+    whichever agree better over the set. Where slices are thinner than usual, more of them lie
+    between two sites, and an offset of as many counts as less.
     """
     partner = {name: rubric.partner(name) for name in frame["target"].unique()}
     other = frame.select(
@@ -214,19 +139,26 @@ def _wrong_slice(frame: pl.DataFrame, rubric: Rubric) -> Floats:
     )
     group = ("study", "series", "target")
     apart = pl.col("slice") - pl.col("partner_slice")
+    span = pl.col("slice").max() - pl.col("slice").min() + 1
+    step = pl.col("slice").diff().abs().median().over(group)
     both = both.with_columns(
         along=(pl.col("slice") - pl.col("slice").median().over(group)).cast(pl.Float64),
         beside=(apart - apart.median().over(group)).cast(pl.Float64),
+        span=pl.max_horizontal(span.over("study", "series").cast(pl.Float64), pl.lit(SLICES)),
+        step=step.cast(pl.Float64),
     )
     evidence = np.zeros(len(frame))
     for name, mirrored in partner.items():
         rows = (both["target"] == name).to_numpy()
-        ways = [both["along"].to_numpy()[rows]]
+        own = both.filter(pl.col("target") == name)
+        usual = max(own["step"].drop_nulls().median() or 0.0, 1.0)
+        thin = np.maximum(own["step"].fill_null(0.0).to_numpy() / usual, 1.0)
+        ways = [own["along"].to_numpy() / thin]
         if mirrored != name:
-            ways.append(both["beside"].fill_null(np.nan).to_numpy()[rows])
+            ways.append(own["beside"].fill_null(np.nan).to_numpy() / thin)
         spreads = [max(_middle(way)[1], 1.0) for way in ways]
         best = int(np.argmin(spreads))
-        nats = _tail(ways[best], spreads[best]) - np.log(SLICES)
+        nats = _tail(ways[best], spreads[best]) - np.log(own["span"].to_numpy())
         evidence[rows] = np.maximum(np.nan_to_num(nats), 0.0)
     return evidence
 

@@ -21,6 +21,9 @@ class AuditSpec(shelf.Spec):
         swaps: share of studies thought to have left and right exchanged.
         shifts: share of studies thought to be labelled one site too high or too low.
         slips: share of points thought to lie elsewhere.
+        other_views: share of studies in which two series show other fields of view.
+        view_moved: how far such a field of view lies elsewhere, as a share of the image.
+        view_stretched: how much larger or smaller it is, as a share.
         fewest: graded units of a question below which probabilities are taken as they are, and no
             leak is told from them.
         floor: no probability counts as less.
@@ -43,6 +46,9 @@ class AuditSpec(shelf.Spec):
     swaps: float = Field(default=0.01, gt=0, lt=0.5)
     shifts: float = Field(default=0.01, gt=0, lt=0.5)
     slips: float = Field(default=0.001, gt=0, lt=0.5)
+    other_views: float = Field(default=0.05, gt=0, lt=0.5)
+    view_moved: float = Field(default=0.1, gt=0)
+    view_stretched: float = Field(default=0.15, gt=0)
     fewest: int = Field(default=200, ge=10)
     floor: float = Field(default=1e-4, gt=0, lt=0.1)
     least_expected: float = Field(default=20, gt=0)

@@ -26,6 +26,7 @@ TITLES = {
     "level_shift": "Levels",
     "side_swap": "Sides",
     "label": "Labels",
+    "chain": "Chains of points",
     "point": "Points",
 }
 
