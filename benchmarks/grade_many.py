@@ -10,6 +10,7 @@ import argparse
 import importlib
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from benchmarks.timing import machine
+from benchmarks.timing import Row, machine, row_of
 from overread.datasets import rsna2024_lumbar
 from overread.inference import Bundle, GradeSpec, cut_study, decode_study, grade_each, study_units
 from overread.inference.examples import member_examples
@@ -36,10 +37,10 @@ from overread.inference.importing.lumbar_3rd_settings import (
 )
 from overread.inference.locator_networks import locator_network
 from overread.inference.member import member_network
-from overread.models import slice_attention, use_threads
+from overread.models import use_threads
 from overread.phantoms import forge_lumbar
 
-__all__ = ["main"]
+__all__ = ["main", "rows"]
 
 SMALL = ("tkmn_0203_f1", "tkmn_S0202_f2", "tkmn_0123_f0", "tkmn_S0204_f2")
 GRADING = importlib.import_module("overread.inference.grade")  # the package shows its function
@@ -93,7 +94,8 @@ def plain_loop(bundle: Bundle, study: Any, points: dict[str, Any]) -> dict[str, 
         cuts = {v: [cut_study(views[v], pixels, points, units)[0]] for v in member.views}
         examples = member_examples(member, views, bundle.rubric, cuts)
         network = bundle.member_networks(name)[0]
-        with mock.patch.object(slice_attention, "without_repetitions", everything):
+        module = sys.modules[type(network).__module__]
+        with mock.patch.object(module, "without_repetitions", everything):
             found[name] = _answers(network, examples)
     return found
 
@@ -178,6 +180,25 @@ def _difference(bundle: Bundle, found: Any, plain: dict[str, np.ndarray]) -> flo
     if max(gaps) > TOLERANCE or len(gaps) != len(table):
         raise ValueError(f"answers differ by {max(gaps)}, {len(gaps)} of {len(table)} compared")
     return float(max(gaps))
+
+
+def rows(folder: Path, *, names: tuple[str, ...] = SMALL, studies: int = 2) -> Iterator[Row]:
+    """Yield the row of the table; `names` are members, none = all 52."""
+    found = compare(folder, names, studies)
+    sides = {"": "ours", "model by model": "plain"}
+    walls, works = (
+        {name: [one * 1e3 for one in found[f"{side}_{kind}"]] for name, side in sides.items()}
+        for kind in ("s", "cpu_s")
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    yield row_of(
+        f"a study graded by {len(names) or 52} networks of the lumbar 3rd place",
+        "study",
+        walls,
+        works=works,
+        target=4.0,
+        note=f"grades agree to {found['greatest_difference']:.1e}; peak of both sides {peak} MiB",
+    )
 
 
 def main() -> None:
