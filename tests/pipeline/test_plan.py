@@ -50,6 +50,8 @@ def test_totals_of_the_tiny_recipe(tmp_path) -> None:
     recipe = read_recipe(TINY)
     fits = [spec.fit for spec in (*recipe.keypoints.values(), *recipe.members.values())]
     assert 2 * sum(fit.epochs for fit in fits) == totals["fold_epochs"]
+    epochs, folds, slots, shown = 8, 2, 3 + 5 + 3, 0.5
+    assert len(recipe.members) * folds * epochs * slots * shown == totals["slice_passes_per_unit"]
 
 
 def test_a_speed_knob_changes_no_key(tmp_path) -> None:

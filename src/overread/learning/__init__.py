@@ -5,6 +5,7 @@ import typing
 from overread import shelf
 
 if typing.TYPE_CHECKING:
+    from overread.learning.doubt import drop_doubtful
     from overread.learning.examples import Batch, Examples, Loss, Measure, Outputs, Progress
     from overread.learning.fold_tables import folds_of_table
     from overread.learning.folds import FoldSpec, make_folds
@@ -41,6 +42,7 @@ __all__ = [
     "PseudoSpec",
     "blend",
     "coordinate_loss",
+    "drop_doubtful",
     "fill_labels",
     "fit",
     "folds_of_table",

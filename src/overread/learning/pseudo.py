@@ -5,10 +5,10 @@ network may learn from them is a matter of folds, see `PseudoSpec.honest`.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from overread.records import Labels, Predictions, RecordError
 from overread.shelf import Spec
@@ -37,18 +37,30 @@ class PseudoSpec(Spec):
             of fold k, none of which has seen a subject of fold k. "out_of_fold", as published: each
             subject's labels come from the fold that holds it out, whose networks have learnt from
             the labels of fold k; through them the network of fold k learns of its own test.
+        doubt: graded cells are not learnt from where the probability of any grade differs by this
+            or more from what the teachers say (RSNA 2024 lumbar, 2nd place: 0.8). Only teachers
+            that are out of fold can doubt a label: others have learnt it. None = all are learnt.
         external: datasets of the recipe whose units are labelled, in place of cells of its own that
             nobody graded. Pupils learn from them besides; nothing is ever scored on them.
     """
 
     sources: tuple[PseudoSource, ...] = Field(min_length=1)
     teachers: Literal["same_fold", "out_of_fold"] = "same_fold"
+    doubt: float | None = Field(default=None, gt=0, le=1)
     external: tuple[str, ...] = ()
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the options that came later and change nothing at their default."""
-        return frozenset({"external"})
+        return frozenset({"doubt", "external"})
+
+    @model_validator(mode="after")
+    def _check_doubt(self) -> Self:
+        if self.doubt is not None and self.teachers == "same_fold":
+            raise ValueError(
+                "doubt needs teachers: out_of_fold; those of the same fold have learnt the labels"
+            )
+        return self
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from overread.pipeline.graph import Graph, build_graph, dataset_settings
 from overread.pipeline.keys import digest_folder
 from overread.pipeline.recipe import Recipe
-from overread.pipeline.recipe_reach import caveats, checkpoints
+from overread.pipeline.recipe_reach import caveats, checkpoints, slice_passes
 from overread.pipeline.run import missing_steps
 from overread.pipeline.step import Step, in_order
 from overread.pipeline.store import Store, open_store, root_of
@@ -54,7 +54,8 @@ class Plan:
         """Return what the whole recipe takes, done or not.
 
         training_runs counts a locator's generation or a member once for all folds, fold_trainings
-        each fold; the checkpoints are those with which the final predictor grades new studies.
+        each fold; the checkpoints are those with which the final predictor grades new studies;
+        slice_passes_per_unit is what grading networks are shown in training.
         """
         names = (
             "training_runs",
@@ -74,6 +75,7 @@ class Plan:
             **totals,
             "locator_checkpoints": needed["locators"],
             "member_checkpoints": needed["members"],
+            "slice_passes_per_unit": slice_passes(self.graph.recipe, self.graph.rubric),
             "steps": len(self.steps),
         }
 

@@ -160,6 +160,7 @@ def _labels(
             f"{labels}.fold{fold}" if honest else labels,
             {
                 "sources": [source.identity() for source in spec.sources],
+                **({} if spec.doubt is None else {"doubt": spec.doubt}),
                 **({"external": list(spec.external)} if spec.external else {}),
             },
             {**ground.studies, **said},

@@ -4,9 +4,11 @@ Pure: it knows names, not steps or files.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 
 from overread.inference import LocatorSpec, MemberSpec
 from overread.pipeline.recipe import Recipe
+from overread.records import Rubric
 
 __all__ = [
     "caveats",
@@ -14,6 +16,7 @@ __all__ = [
     "new_folds",
     "predictors_of",
     "seen_locators",
+    "slice_passes",
     "trained_folds",
 ]
 
@@ -68,6 +71,33 @@ def checkpoints(recipe: Recipe, predictor: str) -> dict[str, int]:
         "locators": sum(len(new_folds(recipe, spec)) for spec in located),
         "members": sum(len(new_folds(recipe, recipe.networks[name])) for name in members),
     }
+
+
+def slice_passes(recipe: Recipe, rubric: Rubric) -> int:
+    """Return how many slices grading networks are shown in training, for each unit of the dataset.
+
+    Slots of the views times epochs, over members and folds; a fold's network is shown the share of
+    the units that it does not hold out. Times the number of units, these are the images that an
+    encoder sees where a network encodes slice by slice; slots without a slice are counted too.
+    """
+    total = sum(
+        len(trained_folds(recipe, member)) * member.fit.epochs * _slots(recipe, member, rubric)
+        for member in recipe.networks.values()
+    )
+    held = Fraction(1, recipe.folds.count) if recipe.folds.count else Fraction(0)
+    return round(total * (1 - held))
+
+
+def _slots(recipe: Recipe, member: MemberSpec, rubric: Rubric) -> Fraction:
+    """Return the slots that a member is shown of each unit; once a study where it reads studies."""
+    units = max(1, len(rubric.sites))
+    return sum(
+        (
+            Fraction(view.slices.count, 1 if member.reads == "unit" or view.by_unit else units)
+            for view in (recipe.views[name] for name in member.views)
+        ),
+        Fraction(0),
+    )
 
 
 def caveats(recipe: Recipe) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from overread.learning import PseudoSpec, fill_labels, label_strangers
+from overread.learning import PseudoSpec, drop_doubtful, fill_labels, label_strangers
 from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import LABELS, studies_of
 from overread.pipeline.step import Task
@@ -18,6 +18,8 @@ def make(task: Task) -> None:
     spec: PseudoSpec = task.step.spec
     labels, said = studies_of(task).labels, list(_said(task))
     filled = (label_strangers if spec.external else fill_labels)(labels, said)
+    if spec.doubt is not None:
+        filled = drop_doubtful(filled, said, spec.doubt)
     filled.frame.sort("unit", "target").write_parquet(task.folder / LABELS)
 
 
