@@ -120,8 +120,8 @@ class Recipe(Spec):
         ensembles: {ensemble: how predictors are joined}.
         final: the predictor that counts.
         scores: how predictors are measured.
-        compare: pairs of predictors whose difference is measured, the first minus the second, with
-            an interval of its own (both are measured on the same draws of subjects).
+        compare: pairs of predictors, or floors, whose difference is measured, the first minus the
+            second, with an interval of its own (both are measured on the same draws of subjects).
         score_by: "unit", or "subject": what is said of one subject at one site is averaged before
             it is measured, so that a disc which is shown by several images counts once.
         role_weights: {role: how much the answers of its studies count in that average}; others

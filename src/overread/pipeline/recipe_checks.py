@@ -18,6 +18,7 @@ from overread.pipeline.recipe_pseudo import fold_faults, pseudo_faults
 from overread.pipeline.recipe_text import Path
 from overread.pipeline.recipe_trust import trust_faults
 from overread.records import RecordError, Rubric
+from overread.scoring import FLOORS
 from overread.shelf import NotOnShelfError, nearest, settings_of, take
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
     for number, pair in enumerate(recipe.compare):
         for index, predictor in enumerate(pair):
             path = ("compare", number, index)
-            yield from _known(path, "member or ensemble", predictor, predictors)
+            yield from _known(path, "member or ensemble", predictor, predictors | FLOORS.keys())
 
 
 def _forged(recipe: "Recipe") -> Iterator[Fault]:

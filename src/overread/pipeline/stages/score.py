@@ -10,7 +10,14 @@ from overread.pipeline.stages.predict import load_predictions
 from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Task
 from overread.records import Predictions, Scores, Study
-from overread.scoring import compare, evaluate, pool_labels, pool_predictions
+from overread.scoring import (
+    FLOORS,
+    compare,
+    evaluate,
+    floor_predictions,
+    pool_labels,
+    pool_predictions,
+)
 
 __all__ = ["load_differences", "load_scores", "make", "out_of_fold", "study_weights"]
 
@@ -25,24 +32,20 @@ def make(task: Task) -> None:
     if by == "subject":
         weights = study_weights(dataset.studies, role_weights)
         labels, predictions = pool_labels(labels), pool_predictions(predictions, weights)
-    scores = evaluate(
-        rubric,
-        labels,
-        predictions,
-        metrics,
-        folds=load_folds(task.inputs["folds"]),
-    )
+    folds = load_folds(task.inputs["folds"])
+    scores = evaluate(rubric, labels, predictions, metrics, folds=folds)
     scores.frame.write_parquet(task.folder / SCORES)
+
+    def said(name: str) -> Predictions:
+        if name in FLOORS:
+            return floor_predictions(name, rubric, labels, folds)
+        return Predictions(predictions.frame.filter(pl.col("predictor") == name))
+
     differences = [
-        compare(rubric, labels, (_of(predictions, first), _of(predictions, second)), metrics)
-        for first, second in pairs
+        compare(rubric, labels, (said(first), said(second)), metrics) for first, second in pairs
     ]
     if differences:
         pl.concat([one.frame for one in differences]).write_parquet(task.folder / DIFFERENCES)
-
-
-def _of(predictions: Predictions, name: str) -> Predictions:
-    return Predictions(predictions.frame.filter(pl.col("predictor") == name))
 
 
 def study_weights(studies: Iterable[Study], role_weights: Mapping[str, float]) -> dict[str, float]:
