@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from overread.imaging import AugmentSpec
-from overread.imaging.tones import _gaussian_kernels, _median, _motion_kernels, holed, toned
+from overread.imaging.tones import (
+    _gaussian_kernels,
+    _median,
+    _motion_kernels,
+    draw_blurs,
+    draw_holes,
+    draw_tones,
+)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -16,6 +23,16 @@ def seeded(seed: int = 0) -> torch.Generator:
 def images(count: int = 50, value: float = 0.5) -> torch.Tensor:
     """Flat images, two a sample."""
     return torch.full((count, 2, 16, 20), value)
+
+
+def toned(values: torch.Tensor, spec: AugmentSpec) -> torch.Tensor:
+    return draw_tones(len(values), spec, seeded()).applied(values)
+
+
+def holed(values: torch.Tensor, spec: AugmentSpec) -> torch.Tensor:
+    holes = draw_holes(len(values), values.shape[2:], spec, seeded())
+    assert holes is not None
+    return holes.applied(values)
 
 
 def test_median_is_exact() -> None:
@@ -52,8 +69,8 @@ def test_motion_runs_along_its_angle() -> None:
 def test_brightness_and_contrast() -> None:
     """Values move within the limits, in about the share of samples that was asked for."""
     spec = AugmentSpec(brightness=0.2, tone_p=0.5)
-    found = toned(images(400), spec, seeded())[:, 0, 0, 0]
-    contrast = toned(images(400), AugmentSpec(contrast=0.2, tone_p=1), seeded())[:, 0, 0, 0]
+    found = toned(images(400), spec)[:, 0, 0, 0]
+    contrast = toned(images(400), AugmentSpec(contrast=0.2, tone_p=1))[:, 0, 0, 0]
 
     assert (found == 0.5).float().mean().item() == pytest.approx(0.5, abs=0.07)
     assert (found - 0.5).abs().max() <= 0.2 + 1e-6
@@ -63,7 +80,7 @@ def test_brightness_and_contrast() -> None:
 def test_gamma_keeps_black_and_white() -> None:
     """Gamma bends mid-grey both ways and leaves the ends where they are."""
     ramp = torch.tensor([0.0, 0.5, 1.0]).expand(100, 1, 1, 3)
-    found = toned(ramp, AugmentSpec(gamma=0.5, gamma_p=1), seeded())[:, 0, 0]
+    found = toned(ramp, AugmentSpec(gamma=0.5, gamma_p=1))[:, 0, 0]
 
     assert found[:, 0].max() < 1e-3
     torch.testing.assert_close(found[:, 2], torch.ones(100))
@@ -75,7 +92,7 @@ def test_gamma_keeps_black_and_white() -> None:
 def test_holes() -> None:
     """As many rectangles of the right size as asked for, black, alike in all slices."""
     spec = AugmentSpec(holes=(1, 1), hole_size=(0.25, 0.5), holes_p=0.5)
-    found = holed(images(400, 1.0), spec, seeded())
+    found = holed(images(400, 1.0), spec)
     black = (found == 0).float().mean((1, 2, 3))
     hit = black > 0
 
@@ -89,8 +106,40 @@ def test_holes() -> None:
 def test_number_of_holes() -> None:
     """More holes are blacker on average; the number varies within its limits."""
     few, many = (
-        holed(images(200, 1.0), AugmentSpec(holes=n, hole_size=(0.1, 0.1), holes_p=1), seeded())
+        holed(images(200, 1.0), AugmentSpec(holes=n, hole_size=(0.1, 0.1), holes_p=1))
         for n in ((1, 1), (8, 8))
     )
 
     assert (1 - many).mean() > 4 * (1 - few).mean()
+
+
+def test_samples_alone_are_samples_together() -> None:
+    """What was drawn gives the same images for one sample at a time as for all at once."""
+    values = torch.rand(24, 3, 16, 20, generator=seeded(5))
+    spec = AugmentSpec(preset="D", gamma=0.4, curve_p=0.5, invert_p=0.2, blur_p=0.9)
+    drawn = [
+        draw_tones(24, spec, seeded(1)),
+        draw_blurs(values.shape, spec, seeded(2)),
+        draw_holes(24, (16, 20), spec, seeded(3)),
+    ]
+    for change in drawn:
+        assert change is not None
+        together = change.applied(values)
+        alone = [change.applied(values[i : i + 1], slice(i, i + 1)) for i in range(24)]
+
+        torch.testing.assert_close(torch.cat(alone), together, atol=1e-6, rtol=0)
+        assert not torch.equal(together, values)
+
+
+def test_nothing_drawn_costs_nothing() -> None:
+    """Without a chance of it nothing is blurred and nothing has holes; images are not copied."""
+    values = images(6)
+    calm = AugmentSpec(blur_p=1e-9, holes_p=1e-9)
+    blurs, holes = draw_blurs(values.shape, calm, seeded()), draw_holes(6, (16, 20), calm, seeded())
+
+    assert draw_blurs(values.shape, AugmentSpec(), seeded()) is None
+    assert draw_holes(6, (16, 20), AugmentSpec(), seeded()) is None
+    assert blurs is not None
+    assert holes is not None
+    assert blurs.applied(values) is values
+    assert holes.applied(values) is values

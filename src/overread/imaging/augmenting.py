@@ -5,18 +5,21 @@ state gives the same batch. Labels are not known here; mirroring, which swaps th
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from overread.imaging.augment_spec import AugmentSpec
-from overread.imaging.batches import Batch, normalise, seen_slots
-from overread.imaging.tones import blurred, holed, toned
+from overread.imaging.batches import Batch, seen_slots
+from overread.imaging.tones import Blurs, Holes, Tones, draw_blurs, draw_holes, draw_tones
 from overread.imaging.views import ViewSpec
 from overread.imaging.warps import affine_matrices, chance, distortions, identity_grid, moved
 
 __all__ = ["augment", "augment_image"]
+
+ZEROS: dict[str, Any] = {"padding_mode": "zeros", "align_corners": False}
 
 
 def augment(
@@ -39,39 +42,76 @@ def augment(
         if name not in batch:
             continue
         result |= seen_slots(batch, name, view)
-        stored, mask = batch[name][:, view.window[0]].float(), result[f"{name}.mask"]
-        images = stored.flatten(1, 2)  # B, S*C, H, W
-        images = _warped(images, view, spec, generator)
-        images = holed(blurred(toned(images, spec, generator), spec, generator), spec, generator)
-        pixels = images.reshape(*stored.shape[:3], *view.pixels)
-        result[name] = normalise(pixels * mask[:, :, None, None, None])
+        result[name] = _varied(
+            batch[name][:, view.window[0]], result[f"{name}.mask"], view, spec, generator
+        )
         if spec.slice_shift:
             _shift_slices(result, name, spec.slice_shift, generator)
     return result
 
 
-def _warped(
-    images: Tensor, view: ViewSpec, spec: AugmentSpec, generator: torch.Generator
+def _varied(
+    stored: Tensor, mask: Tensor, view: ViewSpec, spec: AugmentSpec, generator: torch.Generator
 ) -> Tensor:
-    """Return the windows under random geometry; the margin fills what moves in."""
-    count, size = len(images), view.pixels
-    device = images.device
+    """Return the varied windows of crops (B, S, C, rows, columns), normalised."""
+    count, slots, channels = stored.shape[:3]
+    places = _places(count, stored.shape[3:], view, spec, generator).to(stored.device)
+    changes = _draw_changes((count, slots * channels, *view.pixels), spec, generator)
+    result = stored.new_empty((count, slots, channels, *view.pixels), dtype=torch.float32)
+    black = torch.tensor(-1.0, device=stored.device)
+    for part in _parts(count, stored.device):
+        crops = stored[part].float().flatten(1, 2)
+        images = functional.grid_sample(crops, places[part], **ZEROS)
+        for change in changes:
+            images = change.applied(images, part)
+        target = result[part]
+        torch.add(black, images.view_as(target), alpha=2, out=target)  # as `normalise`
+        for sample, slot in (~mask[part]).nonzero().tolist():
+            target[sample, slot] = -1
+    return result
+
+
+def _draw_changes(
+    shape: tuple[int, int, int, int], spec: AugmentSpec, generator: torch.Generator
+) -> list[Tones | Blurs | Holes]:
+    """Draw what happens to the values of images (B, N, H, W), in the order of its happening."""
+    drawn = [
+        draw_tones(shape[0], spec, generator),
+        draw_blurs(shape, spec, generator),
+        draw_holes(shape[0], shape[2:], spec, generator),
+    ]
+    return [change for change in drawn if change is not None]
+
+
+def _parts(count: int, device: torch.device) -> list[slice]:
+    """Return which samples are worked on at a time.
+
+    On a CPU one: its images stay in the cache from step to step, and their memory is used again
+    without asking the system for it. A GPU wants all of them.
+    """
+    if device.type != "cpu":
+        return [slice(0, count)]
+    return [slice(first, first + 1) for first in range(count)]
+
+
+def _places(
+    count: int,
+    whole: Sequence[int],
+    view: ViewSpec,
+    spec: AugmentSpec,
+    generator: torch.Generator,
+) -> Tensor:
+    """Draw where the windows are fetched, (B, rows, columns, 2); the margin fills what moves in."""
+    size = view.pixels
     matrix = affine_matrices(count, spec, generator, ratio=size[0] / size[1])
     field = distortions(count, size, spec, generator)
     grid = identity_grid(size, generator.device)
-    places = moved(grid[None] if field is None else grid + field, matrix)
-    share, offset = [], []
-    for axis, part in ((-1, view.window[2]), (-2, view.window[1])):
-        whole, seen = images.shape[axis], part.stop - part.start
-        share.append(seen / whole)
-        offset.append((2 * part.start - (whole - seen)) / whole)  # 0 for a window in the middle
-    places = places * torch.tensor(share, device=places.device)
-    return functional.grid_sample(
-        images,
-        (places + torch.tensor(offset, device=places.device)).to(device),
-        padding_mode="zeros",
-        align_corners=False,
-    )
+    lengths, windows = reversed(whole), reversed(view.window[1:])
+    for line, length, part in zip((0, 1), lengths, windows, strict=True):
+        seen = part.stop - part.start
+        matrix[:, line] *= seen / length
+        matrix[:, line, 2] += (2 * part.start - (length - seen)) / length  # 0 in the middle
+    return moved(grid[None] if field is None else grid + field, matrix)
 
 
 def _shift_slices(batch: Batch, name: str, most: int, generator: torch.Generator) -> None:
@@ -116,7 +156,7 @@ def augment_image(
     Returns:
         The same three, 0-1; points may now lie outside the image and stay valid.
     """
-    count, _, height, width = images.shape
+    count, channels, height, width = images.shape
     matrix = affine_matrices(count, spec, generator, ratio=height / width)
     columns = chance(count, spec.flip_columns, generator)
     rows = chance(count, spec.flip_rows, generator)
@@ -124,7 +164,7 @@ def augment_image(
     matrix = (matrix * flips[:, :, None]).to(images.device)
     grid = identity_grid((height, width), images.device)
     places = moved(grid[None], matrix)
-    images = functional.grid_sample(images, places, padding_mode="zeros", align_corners=False)
+    images = functional.grid_sample(images, places, **ZEROS)
     size = torch.tensor([width, height], device=points.device)
     inside = (2 * points.float() + 1) / size - 1
     back = torch.linalg.inv(matrix[:, :, :2]).to(points.device)
@@ -134,5 +174,6 @@ def augment_image(
         flipped = columns.to(points.device)
         there = torch.where(flipped[:, None, None], there[:, list(swap)], there)
         valid = torch.where(flipped[:, None], valid[:, list(swap)], valid)
-    images = holed(blurred(toned(images, spec, generator), spec, generator), spec, generator)
+    for change in _draw_changes((count, channels, height, width), spec, generator):
+        images = change.applied(images)
     return images, there, valid

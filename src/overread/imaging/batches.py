@@ -1,9 +1,9 @@
 """Crops of many units as tensors: collate, take the centre, mirror.
 
-A batch is {name: tensor}: for each view `view` (B, S, C, H, W) float, `view.mask` (B, S) bool and
-`view.offsets` (B, S) float32 mm, and `view.marks` (B, S, targets) where slices are labelled; other
-keys (targets, weights) pass through untouched. Slices and columns keep the canonical orientation of
-`cutting`.
+A batch is {name: tensor}: for each view `view` (B, S, C, H, W), float16 as it is stored and float32
+as networks see it, `view.mask` (B, S) bool and `view.offsets` (B, S) float32 mm, and `view.marks`
+(B, S, targets) where slices are labelled; other keys (targets, weights) pass through untouched.
+Slices and columns keep the canonical orientation of `cutting`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Crops(Protocol):
 
 
 def collate(cuts: Mapping[str, Sequence[Crops]]) -> Batch:
-    """Return a batch of stored crops, margins included, not yet normalised.
+    """Return a batch of stored crops as they are stored: with margins, float16, not normalised.
 
     Args:
         cuts: for each view the crops of the same units in the same order; memory maps are read
@@ -52,8 +52,7 @@ def collate(cuts: Mapping[str, Sequence[Crops]]) -> Batch:
         raise ValueError(f"all views need the same units, found these numbers of them: {lengths}")
     batch: Batch = {}
     for view, units in cuts.items():
-        pixels = np.stack([unit.pixels for unit in units])
-        batch[view] = torch.from_numpy(pixels).float()
+        batch[view] = torch.from_numpy(np.stack([unit.pixels for unit in units]))
         batch[f"{view}.mask"] = torch.from_numpy(np.stack([unit.mask for unit in units]))
         batch[f"{view}.offsets"] = torch.from_numpy(
             np.stack([unit.offsets_mm for unit in units]).astype(np.float32)
