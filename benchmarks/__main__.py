@@ -37,7 +37,11 @@ TINY: dict[str, dict[str, Any]] = {
     "headers": {"files": 200},
     "decoding": {"slices": 2},
     "samples": {"studies": 1, "repeats": 1},
-    "steps": {"studies": 1},
+    "steps": {
+        "studies": 1,
+        "turns": 1,
+        "networks": {one: {"tf_efficientnet_lite0": (1, 32)} for one in ("cpu", "cuda")},
+    },
     "grade_many": {"studies": 1, "names": ("tkmn_0123_f0",)},
     "stacking": {"slices": 5000, "part": 200},
     "memory": {"counts": (4, 6)},

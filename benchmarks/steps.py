@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -39,7 +39,7 @@ __all__ = ["rows"]
 STEPS, SKIPPED, TURNS = 10, 3, 2
 AGREE = 0.02  # of the loss, over the first steps; optimisers group weights differently
 SEED = 3
-NETWORKS = {
+NETWORKS: Mapping[str, Mapping[str, tuple[int, int]]] = {  # {device: {backbone: batch, px}}
     "cpu": {"tf_efficientnet_lite0": (4, 64), "convnext_nano": (4, 64)},
     "cuda": {"tf_efficientnet_lite0": (16, 224), "convnext_nano": (16, 224)},
 }
@@ -85,10 +85,16 @@ def member_of(backbone: str, batch: int, device: str, *, studies: int) -> Member
     )
 
 
-def rows(folder: Path, *, studies: int = 4) -> Iterator[Row]:
+def rows(
+    folder: Path,
+    *,
+    studies: int = 4,
+    turns: int = TURNS,
+    networks: Mapping[str, Mapping[str, tuple[int, int]]] = NETWORKS,
+) -> Iterator[Row]:
     """Yield a row for each network, on the CPU and where there is one on the GPU."""
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        for backbone, (batch, size) in NETWORKS[device].items():
+        for backbone, (batch, size) in networks[device].items():
             store = folder / f"{size}"
             if not store.exists():
                 write_store(store, views_of(size), studies)
@@ -100,13 +106,13 @@ def rows(folder: Path, *, studies: int = 4) -> Iterator[Row]:
                 "device": device,
                 "studies": studies,
             }
-            yield _row(settings)
+            yield _row(settings, turns)
 
 
-def _row(settings: dict[str, Any]) -> Row:
+def _row(settings: dict[str, Any], turns: int) -> Row:
     """Run both sides in turn and compare their losses."""
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "plain": []}
-    for _ in range(TURNS):
+    for _ in range(turns):
         for side, told in found.items():
             told.append(_side(side, settings))
     ours, plain = (told[0]["losses"][:SKIPPED] for told in found.values())

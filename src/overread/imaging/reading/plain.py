@@ -90,8 +90,8 @@ def _filled(
     if _read(header, start, target) != target.nbytes:
         return False
     stored: NDArray[Any] = target if layout.signed else target.view(np.uint16)
-    low, high = int(stored.min()), int(stored.max())
     least, most = _stored_range(layout)
+    low, high = int(stored.min()) if layout.signed else 0, int(stored.max())
     if low < least or high > most:  # bits that do not count
         return False
     plus = int(rescale.intercept)
