@@ -21,7 +21,7 @@ from overread.pipeline.step import Outcome, Task, silent
 
 __all__ = ["GangError", "make_together"]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 class GangError(RuntimeError):

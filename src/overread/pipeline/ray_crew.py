@@ -58,6 +58,7 @@ class RayCrew:
             _connect(context.ray)
         data = context.data.resolve() if context.data else None
         self.store = replace(store, root=store.root.resolve())
+        self.store.root.mkdir(parents=True, exist_ok=True)  # workers refuse what they cannot see
         self.context = replace(context, data=data, ray=None, on_progress=silent)
         self.tell = tell
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
