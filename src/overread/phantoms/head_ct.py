@@ -1,9 +1,7 @@
 """Forges folders of head CTs with exactly known bleedings."""
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from overread.phantoms.head_ct_scan_files import (
     write_scan,
     write_tables,
 )
+from overread.phantoms.in_order import in_order
 from overread.phantoms.streams import one_thread, stream
 
 __all__ = ["forge_head_ct", "forge_scan", "patient_of"]
@@ -84,7 +83,7 @@ def forge_head_ct(
     wanted = workers if workers is not None else os.cpu_count() or 1
     rows: list[tuple[str, int]] = []
     truth = []
-    for own, told in _in_order(forge, num_studies, min(wanted, num_studies)):
+    for own, told in in_order(forge, num_studies, min(wanted, num_studies)):
         rows += own
         truth.append(told)
         if on_progress is not None:
@@ -145,18 +144,3 @@ def _forge_one(
 ) -> tuple[list[tuple[str, int]], dict[str, Any]]:
     scan = forge_scan(seed, index, style=style, pixels=pixels)
     return label_rows(scan), write_scan(folder, scan)
-
-
-def _in_order(
-    forge: Callable[[int], tuple[list[tuple[str, int]], dict[str, Any]]],
-    num_studies: int,
-    workers: int,
-) -> Iterator[tuple[list[tuple[str, int]], dict[str, Any]]]:
-    """Yield what all studies add in order, from this process or from several."""
-    if workers == 1:
-        yield from map(forge, range(num_studies))
-        return
-    # Spawned processes share nothing, so threads and locks of the caller cannot hang them.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(forge, range(num_studies))

@@ -1,9 +1,7 @@
 """Forges folders of lumbar MR studies with exactly known truth."""
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -11,6 +9,7 @@ from typing import Literal
 from overread.phantoms.dirt import soil_study
 from overread.phantoms.drawing import draw_study
 from overread.phantoms.forged_study import ForgedStudy
+from overread.phantoms.in_order import in_order
 from overread.phantoms.mirror import mirror_study
 from overread.phantoms.rsna_layout import StudyRows, write_study, write_tables
 from overread.phantoms.streams import one_thread
@@ -52,7 +51,7 @@ def forge_lumbar(
     forge = partial(_forge_one, folder, seed=seed, style=style, mirrored=mirrored)
     wanted = workers if workers is not None else os.cpu_count() or 1
     rows = []
-    for row in _in_order(forge, num_studies, min(wanted, num_studies)):
+    for row in in_order(forge, num_studies, min(wanted, num_studies)):
         rows.append(row)
         if on_progress is not None:
             on_progress(len(rows), num_studies)
@@ -85,16 +84,3 @@ def _check(folder: Path, *, num_studies: int, seed: int, style: str, workers: in
 def _forge_one(folder: Path, index: int, *, seed: int, style: Style, mirrored: bool) -> StudyRows:
     study = forge_study(seed, index, style=style)
     return write_study(folder, mirror_study(study) if mirrored else study)
-
-
-def _in_order(
-    forge: Callable[[int], StudyRows], num_studies: int, workers: int
-) -> Iterator[StudyRows]:
-    """Yield the rows of all studies in order, from this process or from several."""
-    if workers == 1:
-        yield from map(forge, range(num_studies))
-        return
-    # Spawned processes share nothing, so threads and locks of the caller cannot hang them.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(forge, range(num_studies))

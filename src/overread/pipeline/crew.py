@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from overread.models import flush_denormals, keep_memory, use_threads
 from overread.pipeline.making import RunError, StepResult, make_step
-from overread.pipeline.starter import die_with_the_starter
 from overread.pipeline.step import Context, Step, silent
 from overread.pipeline.store import Store
+from overread.shelf import die_with_the_starter
 
 if TYPE_CHECKING:
     from overread.pipeline.ray_crew import RayCrew

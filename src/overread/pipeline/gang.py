@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 
 from overread.learning.group import Group, joined
 from overread.models import flush_denormals, keep_memory, use_threads
-from overread.pipeline.starter import die_with_the_starter
 from overread.pipeline.step import Outcome, Task, silent
+from overread.shelf import die_with_the_starter
 
 __all__ = ["GangError", "make_together"]
 

@@ -10,11 +10,13 @@ from overread.shelf.find import (
 )
 from overread.shelf.rooms import open_when_used
 from overread.shelf.spec import Spec
+from overread.shelf.starter import die_with_the_starter
 
 __all__ = [
     "Named",
     "NotOnShelfError",
     "Spec",
+    "die_with_the_starter",
     "names_on_shelf",
     "nearest",
     "open_when_used",
