@@ -225,7 +225,7 @@ def run_plain(settings: dict[str, Any]) -> dict[str, Any]:
     moments, losses = [], []
     for step, given in enumerate(loader):
         batch = {name: value.to(device) for name, value in given.items()}
-        torch.manual_seed(order.dropout_seed(step))
+        torch.manual_seed(order.dropout_seed(step, 0))
         with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
             outputs = network(batch)
         total = loss(outputs, batch)["total"]
