@@ -18,6 +18,7 @@ from overread.inference import (
     save_cuts,
     study_units,
 )
+from overread.inference.file_array import FileArray
 from overread.inference.picturing import picture_study
 from overread.records import Keypoints, Rubric, Target
 from overread.shelf import Named
@@ -97,14 +98,14 @@ def test_units_of_other_rubrics_are_studies():
 
 
 def test_crops_keep_their_arrays_on_disk(tmp_path):
-    """What is saved is read back the same, the pixels memory-mapped."""
+    """What is saved is read back the same, the pixels when they are looked at."""
     before, _ = cut_study(VIEWS["side"], study_pixels(), POINTS, UNITS)
     save_cuts(tmp_path / "7", before)
     after = load_cuts(tmp_path / "7")
 
     assert after.units == before.units
     assert after.sites == LEVELS
-    assert isinstance(after.pixels, np.memmap)
+    assert isinstance(after.pixels, FileArray)
     for name in ("pixels", "mask", "offsets_mm"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     assert len(after) == 5

@@ -1,4 +1,4 @@
-"""The crops of all units of a study in one view: made, kept on disk, read back memory-mapped.
+"""The crops of all units of a study in one view: made, kept on disk, read back as they are needed.
 
 What the crops are for is not known here.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overread.imaging import Cut, StudyPixels, ViewSpec, cut, scan_slices
+from overread.inference.file_array import FileArray
 from overread.records import Keypoints, Rubric, Study
 
 __all__ = [
@@ -36,7 +37,7 @@ class UnitCrops(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StudyCuts:
-    """Crops of n units in one view; arrays may be memory maps.
+    """Crops of n units in one view; pixels may be on disk.
 
     Where all units have one crop, as in views of a whole study, arrays have one row: m = 1, else n.
 
@@ -52,7 +53,7 @@ class StudyCuts:
 
     units: tuple[str, ...]
     sites: tuple[str | None, ...]
-    pixels: NDArray[np.float16]
+    pixels: NDArray[np.float16] | FileArray
     mask: NDArray[np.bool_]
     offsets_mm: NDArray[np.float32]
     planes: NDArray[np.float64] | None = None
@@ -147,7 +148,7 @@ def load_cuts(folder: Path) -> StudyCuts:
     return StudyCuts(
         tuple(index["units"]),
         tuple(index["sites"]),
-        np.load(folder / "pixels.npy", mmap_mode="r"),
+        FileArray(folder / "pixels.npy"),
         np.load(folder / "mask.npy"),
         np.load(folder / "offsets.npy"),
         np.load(planes) if (planes := folder / "planes.npy").is_file() else None,
