@@ -3,6 +3,7 @@
     python -m benchmarks.head_ct_scale index      # header rows to folds
     python -m benchmarks.head_ct_scale features   # ours beside pandas, on a part
     python -m benchmarks.head_ct_scale fit        # features and LightGBM of one label
+    python -m benchmarks.head_ct_scale stack      # features of six labels, pandas, and a fit
 
 Real header rows are multiplied: more scans of the same statistics. Each prints a line of JSON.
 """
@@ -11,6 +12,7 @@ import argparse
 import json
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +98,7 @@ class Clock:
         self.parts: dict[str, dict[str, float]] = {}
 
     def time(self, name: str, work: Callable[[], Any]) -> Any:
-        """Run and time one part."""
+        """Run and time one part, and tell of it at once."""
         wall, busy = time.perf_counter(), time.process_time()
         result = work()
         self.parts[name] = {
@@ -104,6 +106,7 @@ class Clock:
             "cpu_s": round(time.process_time() - busy, 2),
             "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
         }
+        sys.stderr.write(f"{name}: {json.dumps(self.parts[name])}\n")
         return result
 
     def told(self, **more: Any) -> str:
@@ -211,25 +214,77 @@ def run_fit(rows: int, rounds: int) -> str:
     clock = Clock()
     slices = indexed(rows, clock)
     order, scan = scan_order(slices)
-    wide = draw_labels(slices).filter(pl.col("target") == "subdural")
-    known = slices.select("unit")[order].join(wide, on="unit", how="left", maintain_order="left")
-    truth = known["value"].to_numpy()
-    features = Rows(NeighbourRows(draw_streams(truth), scan, REACH))
+    truth = _truth_of(slices, order, draw_labels(slices), "subdural")
+    loss, blend = _fitted(clock, draw_streams(truth), (scan, truth), rounds)
+    return clock.told(rows=len(truth), loss=loss, blend=blend)
+
+
+def run_stack(rows: int, part: int, rounds: int) -> str:
+    """Features of all six labels in pieces, a part of them beside pandas, and one label's fit."""
+    clock = Clock()
+    slices = indexed(rows, clock)
+    order, scan = scan_order(slices)
+    known = draw_labels(slices)
+    streams = {
+        name: draw_streams(_truth_of(slices, order, known, name), seed=number)
+        for number, name in enumerate(TARGETS)
+    }
+
+    def walk() -> None:
+        for values in streams.values():
+            pieces = NeighbourRows(values, scan, REACH)
+            for start in range(0, len(pieces), 65_536):
+                pieces.rows(start, min(start + 65_536, len(pieces)))
+
+    clock.time(f"features of {len(streams)} labels, in pieces", walk)
+    values = streams["subdural"]
+    expected = clock.time(f"pandas, row by row, {part} slices", lambda: by_row(values, scan, part))
+    cut = int(np.searchsorted(scan, scan[part - 1], side="right"))
+    ours = clock.time(
+        f"ours, {part} slices", lambda: neighbour_features(values[:cut], scan[:cut], reach=REACH)
+    )
+    equal = bool(np.array_equal(expected, ours[:part], equal_nan=True))
+    truth = _truth_of(slices, order, known, "subdural")
+    loss, blend = _fitted(clock, values, (scan, truth), rounds)
+    return clock.told(rows=len(truth), width=ours.shape[1], equal=equal, loss=loss, blend=blend)
+
+
+def _truth_of(slices: pl.DataFrame, order: np.ndarray, known: pl.DataFrame, name: str) -> Any:
+    """Return (n,) 0 or 1, in the order of scans."""
+    wide = known.filter(pl.col("target") == name)
+    rows = slices.select("unit")[order].join(wide, on="unit", how="left", maintain_order="left")
+    return rows["value"].to_numpy()
+
+
+def _fitted(clock: Clock, values: Any, known: tuple[Any, Any], rounds: int) -> tuple[float, float]:
+    """Fit one label, telling time as it goes; return its loss and the blend's on 50,000 slices."""
+    scan, truth = known
+    features = Rows(NeighbourRows(values, scan, REACH))
     data = lightgbm.Dataset(features, label=truth, params=TREES)
     clock.time("bins from pieces", data.construct)
-    booster = clock.time(f"{rounds} rounds", lambda: lightgbm.train(TREES, data, rounds))
+    started = time.perf_counter()
+
+    def tell(state: Any) -> None:
+        if (state.iteration + 1) % 100 == 0:
+            spent = time.perf_counter() - started
+            sys.stderr.write(f"{state.iteration + 1} rounds in {spent:.0f} s\n")
+
+    booster = clock.time(
+        f"{rounds} rounds", lambda: lightgbm.train(TREES, data, rounds, callbacks=[tell])
+    )
     sample = slice(0, min(len(truth), 50_000))
     said = np.clip(booster.predict(features[sample]), 1e-6, 1 - 1e-6)
-    loss = -np.mean(np.where(truth[sample], np.log(said), np.log1p(-said)))
     blend = features.rows.values[sample, 0]
-    before = -np.mean(np.where(truth[sample], np.log(blend), np.log1p(-blend)))
-    return clock.told(rows=len(truth), loss=round(float(loss), 5), blend=round(float(before), 5))
+    losses = [
+        -np.mean(np.where(truth[sample], np.log(one), np.log1p(-one))) for one in (said, blend)
+    ]
+    return round(float(losses[0]), 5), round(float(losses[1]), 5)
 
 
 def main() -> None:
-    """Run one of the three."""
+    """Run one of the four."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["index", "features", "fit"])
+    parser.add_argument("what", choices=["index", "features", "fit", "stack"])
     parser.add_argument("--rows", type=int, default=750_000)
     parser.add_argument("--part", type=int, default=2_000, help="slices beside pandas")
     parser.add_argument("--rounds", type=int, default=100)
@@ -240,8 +295,10 @@ def main() -> None:
         print(run_index(asked.rows))
     elif asked.what == "features":
         print(run_features(asked.rows, asked.part))
-    else:
+    elif asked.what == "fit":
         print(run_fit(asked.rows, asked.rounds))
+    else:
+        print(run_stack(asked.rows, asked.part, asked.rounds))
 
 
 if __name__ == "__main__":
