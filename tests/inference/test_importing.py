@@ -15,6 +15,7 @@ from overread.inference.importing.lumbar_3rd_settings import GRADERS as PUBLISHE
 from overread.inference.importing.lumbar_3rd_settings import LOCATORS as PUBLISHED_LOCATORS
 from overread.inference.importing.lumbar_3rd_settings import Spec, bundle_recipe
 from overread.phantoms import forge_lumbar
+from overread.shelf import settings_of
 
 MEMBERS = ("moyashii_0211_f0", "moyashii_0211_f4", "moyashii_0113_f1", "tkmn_0203_f1")
 
@@ -191,3 +192,12 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         write_checked(tmp_path / "bundle", {}, {"networks/a": Broken()}, {})
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("system", ["lumbar_3rd_place", "head_ct_hemorrhage"])
+def test_a_system_is_found_by_its_name(system: str) -> None:
+    """The command asks the shelf, which takes files that hold their own settings."""
+    module, spec = settings_of("overread.inference.importing", {"use": system, "members": ["a"]})
+
+    assert callable(module.import_bundle)
+    assert spec.members == ("a",)

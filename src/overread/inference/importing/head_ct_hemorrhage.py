@@ -15,6 +15,7 @@ from torch import Tensor
 
 from overread.datasets import rsna2019_head_ct
 from overread.inference.bundle import Bundle
+from overread.inference.importing import head_ct_settings
 from overread.inference.importing.checkpoints import (
     ImportFaultsError,
     LazyState,
@@ -25,7 +26,6 @@ from overread.inference.importing.checkpoints import (
 from overread.inference.importing.head_ct_settings import (
     EXPERIMENTS,
     Experiment,
-    Spec,
     bundle_recipe,
 )
 from overread.inference.member import member_network
@@ -34,6 +34,10 @@ from overread.models.stack_network import StackChannels
 from overread.shelf import nearest
 
 __all__ = ["Spec", "import_bundle"]
+
+
+class Spec(head_ct_settings.Spec):
+    """Settings, as `head_ct_settings` tells them; the shelf looks for them here."""
 
 
 def import_bundle(

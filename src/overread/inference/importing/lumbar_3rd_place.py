@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from overread.datasets import rsna2024_lumbar
 from overread.inference.bundle import Bundle
+from overread.inference.importing import lumbar_3rd_settings
 from overread.inference.importing.checkpoints import (
     ImportFaultsError,
     LazyState,
@@ -28,7 +29,6 @@ from overread.inference.importing.lumbar_3rd_settings import (
     LOCATORS,
     Grader,
     KeypointFold,
-    Spec,
     bundle_recipe,
     locator_spec,
 )
@@ -44,6 +44,10 @@ from overread.records import Rubric
 from overread.shelf import nearest
 
 __all__ = ["Spec", "import_bundle"]
+
+
+class Spec(lumbar_3rd_settings.Spec):
+    """Settings, as `lumbar_3rd_settings` tells them; the shelf looks for them here."""
 
 
 @dataclass(frozen=True, eq=False)
