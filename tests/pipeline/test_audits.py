@@ -8,9 +8,11 @@ import pytest
 
 from overread.auditing import AuditSpec, Suspicion, Tables
 from overread.datasets import DatasetError, rsna2024_lumbar
+from overread.inference import StudyCuts, save_cuts
 from overread.phantoms import forge_lumbar
-from overread.pipeline.audit_pages import thumbnails
+from overread.pipeline.audit_pages import either, show_crops, thumbnails
 from overread.pipeline.audits import marked_points, pictures_of
+from overread.pipeline.parts import part_folder
 from overread.records import Labels
 
 
@@ -63,6 +65,53 @@ def test_a_suspicious_point_is_shown_on_its_slice(forged) -> None:
     assert show(Suspicion("label", "review", 1.0, "r", row["study"])) == ()
     absent = {**place, "slice": 999.0}
     assert show(Suspicion("point", "review", 1.0, "r", row["study"], place=absent)) == ()
+
+
+@pytest.fixture
+def views(tmp_path) -> dict[str, Path]:
+    """Crops of one study at two sites, in two views; the second site of the second is empty."""
+    rubric = rsna2024_lumbar.rubric(rsna2024_lumbar.Spec())
+    sites = rubric.sites[:2]
+    units = tuple(rubric.unit_id("7", site) for site in sites)
+    found = {}
+    for number, name in enumerate(("near", "far_away")):
+        pixels = np.full((2, 3, 1, 8, 6), 0.5 * number, np.float32)
+        mask = np.array([[True] * 3, [number == 0] * 3])
+        cuts = StudyCuts(units, sites, pixels, mask, np.zeros((2, 3), np.float32))
+        found[name] = tmp_path / name
+        save_cuts(part_folder(found[name], "7"), cuts)
+    return found
+
+
+def test_a_suspicious_label_is_shown_as_the_networks_saw_it(views) -> None:
+    """A crop of each view that has one; of a whole study, a crop of each site."""
+    rubric = rsna2024_lumbar.rubric(rsna2024_lumbar.Spec())
+    first, second, *_ = rubric.sites
+    show = show_crops(views, rubric, {rubric.unit_id("7", site): "7" for site in rubric.sites})
+    label, other = (
+        Suspicion("label", "review", 1.0, "r", "7", "spinal_canal_stenosis", site)
+        for site in (first, second)
+    )
+
+    assert [one.title for one in show(label)] == ["near", "far away"]
+    assert show(label)[1].image.tolist() == np.full((8, 6), 127).tolist()
+    assert [one.title for one in show(other)] == ["near"]
+    assert [one.title for one in show(Suspicion("level_shift", "review", 1.0, "r", "7"))] == [
+        first,
+        second,
+    ]
+
+
+def test_points_and_strangers_have_no_crops(views) -> None:
+    """A point is shown on its slice or not at all; the next callback is asked."""
+    rubric = rsna2024_lumbar.rubric(rsna2024_lumbar.Spec())
+    show = show_crops(views, rubric, {})
+    point = Suspicion("point", "review", 1.0, "r", "7", None, rubric.sites[0])
+    stranger = Suspicion("side_swap", "review", 1.0, "r", "8")
+    known = Suspicion("side_swap", "review", 1.0, "r", "7")
+
+    assert (list(show(point)), list(show(stranger))) == ([], [])
+    assert len(either(lambda _: (), show)(known)) == 2
 
 
 def test_every_stack_gives_a_picture(forged) -> None:

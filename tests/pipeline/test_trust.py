@@ -8,7 +8,7 @@ import pytest
 import yaml
 from table_folder import STUDIES, write_recipe, write_tables
 
-from overread.inference import Bundle
+from overread.inference import Bundle, join_tables
 from overread.pipeline import RecipeError, Store, graph_of, make_bundle, read_recipe, run
 from overread.pipeline.stages.report import PAGE
 from overread.pipeline.stages.trust import load_thresholds, load_trust
@@ -90,6 +90,35 @@ def test_a_bundle_keeps_the_thresholds(ran, tmp_path) -> None:
     assert "threshold.neural_foraminal_narrowing" in expected
     for name, table in expected.items():
         assert table.tolist() == kept.thresholds[name].tolist()
+
+
+def test_joined_tables_of_new_studies_are_told_what_to_make_of_them(ran, tmp_path) -> None:
+    """Beside the probabilities stand the set of grades and the option that costs least."""
+    make_bundle(*ran[:3], tmp_path / "joiner")
+    bundle = Bundle.load(tmp_path / "joiner")
+    new = write_tables(tmp_path / "new", oof=OOF, seed=7)
+    joined = join_tables(bundle, {name: new / "oof" / f"{name}.csv" for name in OOF})
+    [sure] = joined.sort("severe", descending=True).head(1).to_dicts()
+    sets = joined["set"].str.split(" | ")
+
+    assert joined.columns == ["row_id", *COSTS, "set", "decision"]
+    assert joined.null_count().sum_horizontal().item() == 0
+    assert set(sets.explode()) <= set(COSTS)
+    assert 1 <= sets.list.len().mean() < 3
+    assert ("severe" in sure["set"], sure["decision"]) == (True, "refer")
+    assert set(joined["decision"]) == {"wait", "refer"}
+
+
+def test_a_bundle_without_questions_joins_probabilities_alone(tmp_path) -> None:
+    """No column is added where nothing was asked."""
+    data = write_tables(tmp_path / "data", oof=OOF)
+    recipe = read_recipe(written(tmp_path, None))
+    run(recipe, data, tmp_path / "store")
+    make_bundle(recipe, data, tmp_path / "store", tmp_path / "joiner")
+    tables = {name: data / "oof" / f"{name}.csv" for name in OOF}
+    joined = join_tables(Bundle.load(tmp_path / "joiner"), tables)
+
+    assert joined.columns == ["row_id", *COSTS]
 
 
 def test_an_unasked_recipe_has_no_such_step(tmp_path) -> None:

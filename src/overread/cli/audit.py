@@ -12,6 +12,7 @@ from overread.cli.tables import table
 
 if TYPE_CHECKING:
     from overread.auditing import AuditSpec, Review, Tables
+    from overread.pipeline.audit_pages import Show
 
 __all__ = ["COMMANDS"]
 
@@ -63,16 +64,17 @@ def audit(  # noqa: PLR0913 - a command has as many options as it needs
         raise FileNotFoundError(f"{output.parent}: found no such folder, expected one to write to")
     spec = AuditSpec()
     paths = [Path(one) for one in what]
+    seen = None
     if all(path.is_file() and path.suffix in TABLES for path in paths):
         tables = _tables(paths, dataset, labels, (folds, points, images, member or ()), spec)
     elif len(what) == 1 and paths[0].suffix not in TABLES:
-        tables = _run(what[0], data, store)
+        tables, seen = _run(what[0], data, store)
         images = images or (data / "train_images" if data else None)
     else:
         lost = next((path for path in paths if not path.is_file()), paths[0])
         raise FileNotFoundError(f"{lost}: found no such table; name tables, or one recipe")
     review = make_audit(tables, spec=spec)
-    _tell(review, output, images, json=json)
+    _tell(review, output, (images, seen), json=json)
     if review.refused:
         raise typer.Exit(1)
 
@@ -102,20 +104,31 @@ def _tables(
     return replace(tables, pictures=pictures)
 
 
-def _run(recipe: str, data: Path | None, store: str) -> "Tables":
+def _run(recipe: str, data: Path | None, store: str) -> "tuple[Tables, Show]":
     from overread.pipeline import find_recipe, read_recipe
+    from overread.pipeline.audit_pages import crops_of_run
     from overread.pipeline.audits import tables_of_run
 
-    return tables_of_run(read_recipe(find_recipe(recipe)), data, store)
+    found = read_recipe(find_recipe(recipe))
+    tables = tables_of_run(found, data, store)
+    return tables, crops_of_run(found, data, store, tables.labels)
 
 
-def _tell(review: "Review", output: Path | None, images: Path | None, *, json: bool) -> None:
+def _tell(
+    review: "Review",
+    output: Path | None,
+    pictures: "tuple[Path | None, Show | None]",
+    *,
+    json: bool,
+) -> None:
     for one in review.refused:
         typer.echo(f"refused: {one.reason}", err=True)
     if output is not None:
-        from overread.pipeline.audit_pages import thumbnails, write_review
+        from overread.pipeline.audit_pages import either, thumbnails, write_review
 
-        picture = thumbnails(images) if images is not None and images.is_dir() else None
+        images, seen = pictures
+        shows = [] if images is None or not images.is_dir() else [thumbnails(images)]
+        picture = either(*shows, *([seen] if seen else []))
         write_review(review, output, title="Audit", picture=picture)
         typer.echo(f"{len(review.suspicions)} suspicions in {output}", err=True)
     if json:

@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from overread.datasets import DatasetError
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
-from overread.inference.joining import join_final
+from overread.inference.joining import final_decisions, final_sets, join_final
 from overread.inference.table_spec import TableSpec
 from overread.records import Predictions
 from overread.shelf import Named, nearest, settings_of
 
 __all__ = ["join_tables", "read_member_table", "tables_by_member"]
+
+KEY = ("study", "site", "target")
 
 
 def read_member_table(dataset: Named, table: TableSpec, path: Path, name: str) -> Predictions:
@@ -54,7 +56,9 @@ def join_tables(bundle: Bundle, tables: Mapping[str, Path]) -> pl.DataFrame:
         tables: {member: file in the layout of the dataset's submission}.
 
     Returns:
-        The joined answers, in the same layout.
+        The joined answers, in the same layout. Of a bundle that was asked about trust also "set"
+        (grades that are not ruled out, joined by " | ") and "decision" (the option that costs
+        least), where the layout has a row an answer or names study, site and target.
 
     Raises:
         BundleError: if the bundle needs images, or a member has no table.
@@ -74,8 +78,39 @@ def join_tables(bundle: Bundle, tables: Mapping[str, Path]) -> pl.DataFrame:
         name: _new(read_member_table(recipe.dataset, table, tables[name], name))
         for name, table in recipe.tables.items()
     }
-    joined: pl.DataFrame = module.submission(spec, join_final(bundle, said), complete=False)
-    return joined
+    final = join_final(bundle, said)
+    joined: pl.DataFrame = module.submission(spec, final, complete=False)
+    told = _told(bundle, final)
+    if len(told.columns) == len(KEY):
+        return joined
+    if set(KEY) <= set(joined.columns):
+        return joined.join(told, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    rows = module.read_submission(spec, joined, "joined").frame.select(KEY)
+    if len(rows) != len(joined):
+        return joined
+    beside = rows.join(told, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    return joined.hstack(beside.drop(KEY))
+
+
+def _told(bundle: Bundle, final: Predictions) -> pl.DataFrame:
+    """Return study, site, target and, where the bundle can tell, set and decision."""
+    told = final.frame.select("unit", *KEY)
+    sets, decided = final_sets(bundle, final).frame, final_decisions(bundle, final)
+    if len(sets):
+        names = [
+            " | ".join(
+                name
+                for name, held in zip(bundle.rubric.target(target).grades, holds, strict=True)
+                if held
+            )
+            for target, holds in sets.select("target", "holds").iter_rows()
+        ]
+        sets = sets.select("unit", "target", set=pl.Series(names, dtype=pl.String))
+        told = told.join(sets, on=("unit", "target"), how="left")
+    if len(decided):
+        decided = decided.rename({"option": "decision"})
+        told = told.join(decided, on=("unit", "target"), how="left")
+    return told.drop("unit")
 
 
 def tables_by_member(bundle: Bundle, named: Sequence[str]) -> dict[str, Path]:

@@ -1,18 +1,27 @@
 """The result of an audit, written where a user wants it, with pictures where there are images."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from overread.auditing import Review, Suspicion
 from overread.imaging import DecodeError, decode, percentiles, read_studies, stretch
+from overread.inference import StudyCuts, load_cuts
+from overread.pipeline.parts import part_folder
+from overread.pipeline.plan import graph_of
+from overread.pipeline.recipe import Recipe
+from overread.pipeline.stages.report import middle_slice
+from overread.pipeline.store import open_store
+from overread.records import Labels, Rubric
 from overread.reporting import Marked, audit_page
 
-__all__ = ["thumbnails", "write_review"]
+__all__ = ["crops_of_run", "either", "show_crops", "thumbnails", "write_review"]
 
 PERCENTILE = (0.5, 99.5)
+POINTS = ("point", "chain")
+Show = Callable[[Suspicion], Sequence[Marked]]
 
 
 def write_review(
@@ -20,7 +29,7 @@ def write_review(
     path: Path,
     *,
     title: str,
-    picture: Callable[[Suspicion], Sequence[Marked]] | None = None,
+    picture: Show | None = None,
 ) -> Path:
     """Write a review as .json, .csv or .html and return its place."""
     if path.suffix == ".json":
@@ -32,7 +41,70 @@ def write_review(
     return path
 
 
-def thumbnails(images: Path) -> Callable[[Suspicion], Sequence[Marked]]:
+def either(*shows: Show) -> Show:
+    """Return a callback that gives what the first of several has a picture for."""
+
+    def show(one: Suspicion) -> Sequence[Marked]:
+        return next((found for each in shows if (found := each(one))), ())
+
+    return show
+
+
+def crops_of_run(recipe: Recipe, data: Path | None, store: Path | str, labels: Labels) -> Show:
+    """Return a callback that shows what the networks of a finished run saw of labelled units."""
+    graph, shelf = graph_of(recipe, data, store), open_store(store)
+    views = {
+        role.removeprefix("view."): shelf.bring(step)
+        for role, step in graph.report.inputs.items()
+        if role.startswith("view.") and shelf.entry(step) is not None
+    }
+    studies = dict(labels.frame.select("unit", "study").iter_rows())
+    return show_crops(views, graph.rubric, studies)
+
+
+def show_crops(views: Mapping[str, Path], rubric: Rubric, studies: Mapping[str, str]) -> Show:
+    """Return a callback that shows the crops of a unit, or of all units of a study.
+
+    Args:
+        views: {name: folder with the crops of each study}; of a whole study the first view that
+            has crops is shown.
+        rubric: names units.
+        studies: {unit: its study}; of slices and photographs a suspicion names the unit.
+    """
+
+    def show(one: Suspicion) -> Sequence[Marked]:
+        if one.study is None or one.kind in POINTS:
+            return ()
+        unit = rubric.unit_id(one.study, one.site)
+        study = studies.get(unit, one.study)
+        cuts = {
+            name: load_cuts(part_folder(folder, study))
+            for name, folder in views.items()
+            if part_folder(folder, study).is_dir()
+        }
+        if unit in studies:
+            return _marked([(name.replace("_", " "), view, unit) for name, view in cuts.items()])
+        return _marked(
+            [
+                (site or "", view, each)
+                for view in list(cuts.values())[:1]
+                for each, site in zip(view.units, view.sites, strict=True)
+            ]
+        )
+
+    return show
+
+
+def _marked(crops: Sequence[tuple[str, StudyCuts, str]]) -> list[Marked]:
+    images = [
+        (title, middle_slice(view.of(view.units.index(unit))))
+        for title, view, unit in crops
+        if unit in view.units
+    ]
+    return [Marked(title, image) for title, image in images if image is not None]
+
+
+def thumbnails(images: Path) -> Show:
     """Return a callback that shows the slice of a suspicious point, with the point on it.
 
     Args:

@@ -10,7 +10,7 @@ from overread.shelf import settings_of
 
 __all__ = ["trust_steps"]
 
-TRUST = Stage("trust", 1, Later("trust"))
+TRUST = Stage("trust", 2, Later("trust"))
 
 
 def trust_steps(

@@ -18,6 +18,8 @@ __all__ = ["Marked", "audit_page"]
 
 MOST_ROWS = 100
 MOST_PICTURES = 24
+# Width of a whole slice with its points, and of a crop, px of the page.
+WHOLE, CROP = 260, 112
 COLOURS = {"marked": "#ff9d6e", "expected": "#7ad7a0"}
 TITLES = {
     "leak": "Leaks",
@@ -111,6 +113,7 @@ def _drawn(shown: Marked) -> dict[str, Any]:
         "uri": image_uri(shown.image),
         "width": columns,
         "height": rows,
+        "shown": WHOLE if shown.points else CROP,
         "radius": max(rows, columns) / 45,
         "points": [
             {"name": name, "x": f"{x:.1f}", "y": f"{y:.1f}", "colour": COLOURS.get(name, "#fff")}

@@ -25,7 +25,7 @@ from overread.pipeline.store import Entry, now
 from overread.records import Labels
 from overread.reporting import Case, Curve, RunReport, run_page, worst_cases
 
-__all__ = ["PAGE", "make"]
+__all__ = ["PAGE", "make", "middle_slice"]
 
 PAGE = "page.html"
 LOG = "log.jsonl"
@@ -140,13 +140,13 @@ def _pictured(task: Task, labels: Labels, case: Case) -> Case:
     for role, entry in task.inputs.items():
         if role.startswith("view."):
             cuts = load_cuts(part_folder(entry, study))
-            image = _middle(cuts.of(cuts.units.index(case.unit)))
+            image = middle_slice(cuts.of(cuts.units.index(case.unit)))
             if image is not None:
                 images.append((role.removeprefix("view."), image))
     return replace(case, images=tuple(images))
 
 
-def _middle(crops: UnitCrops) -> NDArray[np.uint8] | None:
+def middle_slice(crops: UnitCrops) -> NDArray[np.uint8] | None:
     """Return the first channel of the middle present slice, or None without any."""
     present = np.flatnonzero(crops.mask)
     if not len(present):

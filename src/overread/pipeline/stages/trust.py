@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from overread.ensembling import (
     apply_sets,
     decisions_out_of_fold,
+    fit_decisions,
     fit_sets,
     join,
     member_effects,
@@ -46,7 +47,7 @@ AGAINST = "most probable grade"
 
 
 def make(task: Task) -> None:
-    """Write a table for each question that the recipe asks, and the thresholds of sets."""
+    """Write a table for each question that the recipe asks, and what new studies are told by."""
     trust: TrustSpec
     trust, metrics, joined, rubric = task.step.spec
     labels, folds = studies_of(task).labels, load_folds(task.inputs["folds"])
@@ -54,20 +55,23 @@ def make(task: Task) -> None:
     oof = _out_of_fold(final)
     draws = {"bootstrap": trust.bootstrap, "seed": trust.seed}
     tables: dict[str, pl.DataFrame] = {}
+    learnt: dict[str, NDArray[np.float64]] = {}
     sets = None
     if trust.sets is not None:
-        learnt = fit_sets(trust.sets, oof, labels, rubric)
+        learnt |= fit_sets(trust.sets, oof, labels, rubric)
         sets = sets_out_of_fold(trust.sets, oof, labels, folds, rubric)
         tables["coverage"] = set_coverage(rubric, labels, sets, by_site=True, **draws)
         new = Predictions(final.frame.filter(pl.col("role") == "new"))
         every = type(sets).concat([sets, apply_sets(trust.sets, new, learnt, rubric)])
         every.frame.sort("target", "unit").write_parquet(task.folder / SETS)
-        safetensors.numpy.save_file(dict(learnt), task.folder / THRESHOLDS)
     tables["areas"] = referral_areas(rubric, labels, oof, sets, **draws)
     tables["curves"] = referral_curves(rubric, labels, oof, sets)
     if trust.decisions is not None:
         decided = decisions_out_of_fold(trust.decisions, oof, labels, folds, rubric)
         tables["costs"] = decision_costs(decided, against=AGAINST, **draws)
+        learnt |= fit_decisions(trust.decisions, oof, labels, rubric)
+    if learnt:
+        safetensors.numpy.save_file(learnt, task.folder / THRESHOLDS)
     if trust.members and joined is not None:
         tables["effects"] = _effects(task, joined, metrics, (labels, folds, rubric))
     if trust.verdicts and joined is not None:
@@ -163,6 +167,6 @@ def load_trust(entry: Path) -> TrustReport:
 
 
 def load_thresholds(entry: Path) -> dict[str, NDArray[np.generic]]:
-    """Return the thresholds that new studies get; empty where sets were not asked for."""
+    """Return thresholds of sets, and what decisions learnt; empty where neither was asked for."""
     path = entry / THRESHOLDS
     return dict(safetensors.numpy.load_file(path)) if path.is_file() else {}
