@@ -27,10 +27,11 @@ from overread.inference import (
     range_findings,
     study_units,
 )
+from overread.inference.grade import grade_each
 from overread.inference.grades import answer_confidence
 from overread.inference.member import member_network
 from overread.phantoms import forge_lumbar
-from overread.records import Keypoints, Study
+from overread.records import Finding, Keypoints, Study
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,20 @@ def test_study_without_series_is_refused(tiny):
 
     with pytest.raises(StudyRefusedError, match="found series of role none"):
         grade_study(tiny, empty)
+
+
+def test_what_was_set_aside_stands_in_the_refusal(tiny):
+    """A study whose files were set aside is refused with the reason of each, up to three."""
+    bare = Study("9", "1.2.9", "p")
+    findings = tuple(
+        Finding("file_broken", "refuse", f"file {index} is torn", study=bare.id)
+        for index in range(5)
+    )
+
+    graded = grade_each(tiny, bare, GradeSpec(), findings)
+
+    assert graded.refused is not None
+    assert graded.refused.endswith("file 0 is torn; file 1 is torn; file 2 is torn; and 2 more")
 
 
 def test_out_of_range_is_told():

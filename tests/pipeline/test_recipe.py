@@ -148,7 +148,7 @@ def test_another_model_in_a_member_stands_alone() -> None:
             "use: heatmap",
             (
                 'defaults.model.use: "heatmap" does not grade, but a member\'s model must; '
-                "known: slice_attention"
+                "known: sequence, slice_attention"
             ),
         ),
         (
@@ -261,6 +261,17 @@ def test_all_faults_are_told_at_once(tmp_path) -> None:
 
     places = sorted(line.split(": ")[1] for line in lines)
     assert places == ["defaults.fits", "defaults.model.bone"]
+
+
+def test_missing_sections_are_told_together(tmp_path) -> None:
+    """A recipe that has hardly begun is told each key that it needs."""
+    path = tmp_path / "r.yaml"
+    path.write_text("recipe: 1\nname: x\n")
+
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+    for key in ("about", "dataset", "members", "final", "scores"):
+        assert f"{key}: is missing" in str(caught.value)
 
 
 def test_a_missing_file_is_told(tmp_path) -> None:

@@ -14,7 +14,7 @@ from fake_stages import CACHE, SLOW, ignore, number, parts
 from overread.pipeline.lock import try_lock
 from overread.pipeline.run import RunError, missing_steps, run_steps
 from overread.pipeline.step import Context, Stage, Step
-from overread.pipeline.store import Store
+from overread.pipeline.store import Store, StoreError
 
 HERE = Path(__file__).parent
 SLOW_DRIVER = """
@@ -55,6 +55,21 @@ def test_inputs_are_made_first_and_finished_steps_are_kept(tmp_path) -> None:
     assert _run(store, total) == ["number/one made", "number/total made"]
     assert _run(store, total) == ["number/one kept", "number/total kept"]
     assert _value(store, total) == 3
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_is_made(
+    tmp_path, monkeypatch
+) -> None:
+    """The folder, why, and what to do; no step begins."""
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+
+    with pytest.raises(StoreError, match=r"cannot be written here \(Operation not.*--store"):
+        _run(Store(tmp_path), number("one", 1))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_log_tells_what_was_made_and_kept(tmp_path) -> None:

@@ -78,6 +78,7 @@ def test_settings(room) -> None:
 def test_nearest() -> None:
     """The nearest name is offered, if any is near."""
     assert nearest("mena", ["mean", "stack"]) == 'did you mean "mean"? known: mean, stack'
+    assert nearest("trsut", ["truth", "trust"]).startswith('did you mean "trust"?')
     assert nearest("xyz", ["mean"]) == "known: mean"
     assert nearest("x", []) == "known: none"
 

@@ -19,6 +19,8 @@ from overread.imaging.warps import affine_matrices, chance, distortions, identit
 
 __all__ = ["augment", "augment_image"]
 
+# Numbers that a core keeps near it: 1 MiB of them.
+CACHED = 1 << 18
 ZEROS: dict[str, Any] = {"padding_mode": "zeros", "align_corners": False}
 
 
@@ -59,7 +61,7 @@ def _varied(
     changes = _draw_changes((count, slots * channels, *view.pixels), spec, generator)
     result = stored.new_empty((count, slots, channels, *view.pixels), dtype=torch.float32)
     black = torch.tensor(-1.0, device=stored.device)
-    for part in _parts(count, stored.device):
+    for part in _parts(result):
         crops = stored[part].float().flatten(1, 2)
         images = functional.grid_sample(crops, places[part], **ZEROS)
         for change in changes:
@@ -83,15 +85,17 @@ def _draw_changes(
     return [change for change in drawn if change is not None]
 
 
-def _parts(count: int, device: torch.device) -> list[slice]:
+def _parts(images: Tensor) -> list[slice]:
     """Return which samples are worked on at a time.
 
-    On a CPU one: its images stay in the cache from step to step, and their memory is used again
-    without asking the system for it. A GPU wants all of them.
+    On a CPU a few: their images stay in the cache from step to step, and their memory is used
+    again without asking the system for it. A GPU wants all of them.
     """
-    if device.type != "cpu":
-        return [slice(0, count)]
-    return [slice(first, first + 1) for first in range(count)]
+    count = len(images)
+    size = count
+    if images.device.type == "cpu" and count:
+        size = max(1, CACHED // images[0].numel())
+    return [slice(first, first + size) for first in range(0, count, size)]
 
 
 def _places(

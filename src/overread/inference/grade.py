@@ -37,6 +37,8 @@ from overread.shelf import Spec
 
 __all__ = ["GradeSpec", "StudyRefusedError", "grade", "grade_each", "grade_study"]
 
+MOST_CAUSES = 3
+
 
 class StudyRefusedError(ValueError):
     """A study that cannot be graded; the words say why."""
@@ -114,10 +116,18 @@ def grade_each(
         pixels, broken = decode_study(study)
         graded = grade_study(bundle, pixels, spec)
     except EXPECTED as error:
-        refused = str(error) or type(error).__name__
+        refused = _with_causes(str(error) or type(error).__name__, (*findings, *broken))
         note = Finding("study_refused", "refuse", refused, study=study.id)
         return GradedStudy(study.id, study.uid, study.subject, refused, (*findings, *broken, note))
     return replace(graded, findings=(*findings, *broken, *graded.findings))
+
+
+def _with_causes(refused: str, findings: tuple[Finding, ...]) -> str:
+    """Return why a study is refused, and which of its files were set aside before."""
+    causes = [one.message for one in findings if one.severity == "refuse"]
+    told = [one for one in causes[:MOST_CAUSES] if one not in refused]
+    more = len(causes) - MOST_CAUSES
+    return "; ".join([refused, *told, *([f"and {more} more"] if more > 0 else [])])
 
 
 def grade_study(

@@ -214,7 +214,7 @@ def _as_written(parsed: Parsed, path: Path_) -> Path_:
     if path[:1] not in {(section,) for section in LAID} or path in parsed.lines:
         return path
     section, name = path[0], path[1] if len(path) > 1 else ""
-    own = parsed.value[section].get(name)
+    own = (parsed.value.get(section) or {}).get(name)
     kind = own.get("kind") if isinstance(own, dict) else None
     inherited: list[Path_] = [("kinds", str(kind), *path[2:])] if kind is not None else []
     inherited += [("defaults", *path[2:])] if section == "members" else []

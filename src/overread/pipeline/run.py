@@ -83,7 +83,9 @@ def run_steps(
 
     Raises:
         RunError: if a step fails or too many studies are broken; one line, naming the step.
+        StoreError: if the store cannot be written.
     """
+    store.check_writable()
     steps = in_order(goals)
     pending = {step.id: step for step in missing_steps(goals, store)}
     results = [StepResult(step, "kept") for step in _standing(steps, pending, store)]

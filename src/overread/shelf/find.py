@@ -75,7 +75,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         'did you mean "mean"? known: mean, stack'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    near = [one for one in names if one != name and sorted(one) == sorted(name)]  # letters swapped
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f'did you mean "{near[0]}"? ' if near else ""
     return f"{hint}known: {', '.join(names) if names else 'none'}"
 
