@@ -3,7 +3,7 @@
 How a study is graded is not known here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from overread.ensembling import ConformalSpec, DecisionSpec
+from overread.ensembling import ConformalSpec
 from overread.imaging import ViewSpec
 from overread.inference.bundle_files import (
     BundleError,
@@ -24,6 +24,9 @@ from overread.inference.bundle_files import (
     read_state,
     write_checked,
 )
+from overread.inference.engines.graph import GRAPH, Graph, read_engines, write_engines
+from overread.inference.engines.running import GraphNetwork, in_way
+from overread.inference.engines.ways import Way
 from overread.inference.ensemble import EnsembleSpec
 from overread.inference.locator import LocatorSpec
 from overread.inference.locator_networks import locator_network, look_together
@@ -57,7 +60,6 @@ class BundleRecipe(Spec):
         ensembles: as in the recipe.
         final: the predictor whose answers are given.
         sets: how sets of grades are made; None = none are.
-        decisions: what can be done about a grade, and what mistakes cost; None = nothing is said.
     """
 
     name: str
@@ -69,7 +71,6 @@ class BundleRecipe(Spec):
     ensembles: Mapping[str, EnsembleSpec] = {}
     final: str
     sets: ConformalSpec | None = None
-    decisions: DecisionSpec | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +83,12 @@ class Bundle:
         locators, members: {name: {fold: state dict}}.
         joiners: {ensemble: {name: array}}, what the ensembles learnt.
         card: for people: data counts, scores with intervals, date, versions; plain JSON.
-        thresholds: {name: array} of sets of grades and of decisions, learnt from all units with
-            labels.
+        thresholds: {name: array} of the sets of grades, learnt from all units with labels.
         hash: over everything; empty until saved.
+        graphs: {part: {fold: file}} of parts that were written down for another engine, in place of
+            their state dicts. A part is "locator-{name}" or "member-{name}".
+        ways: {part: way} of parts that torch runs otherwise than eagerly.
+        stand_ins: {part: {fold: network}} that answer in place of the bundle's own; never saved.
     """
 
     recipe: BundleRecipe
@@ -95,21 +99,36 @@ class Bundle:
     card: Mapping[str, Any] = field(default_factory=dict)
     hash: str = ""
     thresholds: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    graphs: Mapping[str, Mapping[int, Graph]] = field(default_factory=dict)
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    stand_ins: Mapping[str, Mapping[int, nn.Module]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that each locator and member has networks."""
-        single = [name for name, spec in self.recipe.locators.items() if not spec.of]
-        for kind, wanted, found in (
-            ("locator", single, self.locators),
-            ("member", list(self.recipe.members), self.members),
-        ):
-            if missing := [name for name in wanted if not found.get(name)]:
-                raise BundleError(f"bundle {self.recipe.name}: {kind} {missing[0]} has no network")
+        for kind, name, states in self._states():
+            if not (states or self.graphs.get(f"{kind}-{name}")):
+                raise BundleError(f"bundle {self.recipe.name}: {kind} {name} has no network")
 
     @property
     def folds(self) -> tuple[int, ...]:
         """The folds that the members have networks of."""
-        return tuple(sorted({fold for states in self.members.values() for fold in states}))
+        found = {fold for states in self.members.values() for fold in states}
+        parts = [f"member-{name}" for name in self.recipe.members]
+        found |= {fold for part in parts for fold in self.graphs.get(part, ())}
+        return tuple(sorted(found))
+
+    def _states(self) -> Iterator[tuple[str, str, Mapping[int, State]]]:
+        """Yield kind, name and weights of all that have networks of their own."""
+        for name, spec in self.recipe.locators.items():
+            if not spec.of:
+                yield "locator", name, self.locators.get(name, {})
+        for name in self.recipe.members:
+            yield "member", name, self.members.get(name, {})
+
+    def networks(self) -> dict[str, dict[int, nn.Module]]:
+        """Return all networks: {part: {fold: network}}."""
+        found = {f"locator-{name}": nets for name, nets in self._locator_networks.items() if nets}
+        return found | {f"member-{name}": nets for name, nets in self._member_networks.items()}
 
     def locator_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
         """Return the networks of a locator, or of its parts: of one fold, or of all."""
@@ -131,12 +150,10 @@ class Bundle:
         shells = Shells()
         found: dict[str, dict[int, nn.Module]] = {}
         for name, spec in self.recipe.locators.items():
-            build = partial(locator_network, _bare(spec), seed=0)
             kind = repr((spec.model, spec.channels, spec.maps, spec.turned))
-            found[name] = {
-                fold: _loaded(partial(shells.filled, kind, build), state, f"{name}, fold {fold}")
-                for fold, state in ({} if spec.of else self.locators[name]).items()
-            }
+            build = partial(_build_locator, spec)
+            fill = partial(shells.filled, kind, build)
+            found[name] = {} if spec.of else self._ready("locator", name, fill)
         return found
 
     @cached_property
@@ -144,15 +161,28 @@ class Bundle:
         shells, views = Shells(), self.recipe.views
         found: dict[str, dict[int, nn.Module]] = {}
         for name, spec in self.recipe.members.items():
-            build = partial(member_network, _bare(spec), views, self.rubric, seed=0)
             units = units_at_once(self.rubric, spec)
             asked = (view_shapes(spec, views), member_heads(self.rubric, spec), units)
             kind = repr((spec.model, spec.embeds, *asked))
-            found[name] = {
-                fold: _loaded(partial(shells.filled, kind, build), state, f"{name}, fold {fold}")
-                for fold, state in self.members[name].items()
-            }
+            build = partial(_build_member, spec, views, self.rubric)
+            found[name] = self._ready("member", name, partial(shells.filled, kind, build))
         return found
+
+    def _ready(
+        self, kind: str, name: str, fill: Callable[[State], nn.Module]
+    ) -> dict[int, nn.Module]:
+        """Return the networks of a part: those that stand in, its graphs, or torch's own."""
+        part = f"{kind}-{name}"
+        if part in self.stand_ins:
+            return dict(self.stand_ins[part])
+        if part in self.graphs:
+            return {fold: GraphNetwork(graph) for fold, graph in self.graphs[part].items()}
+        states = (self.locators if kind == "locator" else self.members)[name]
+        way = self.ways.get(part, Way())
+        return {
+            fold: in_way(_loaded(fill, state, f"{name}, fold {fold}"), way)
+            for fold, state in states.items()
+        }
 
     def save(self, folder: Path) -> str:
         """Write the bundle to a new folder and return its hash.
@@ -164,6 +194,7 @@ class Bundle:
             "recipe": self.recipe.model_dump(mode="json"),
             "rubric": rubric_to_json(self.rubric),
             "card": {"versions": _versions(), **self.card},
+            **write_engines(self.graphs, self.ways),
         }
         states = {
             f"networks/{kind}-{name}-{fold}": state
@@ -174,7 +205,12 @@ class Bundle:
         arrays = {f"joiners/{name}": table for name, table in self.joiners.items() if table}
         if self.thresholds:
             arrays[THRESHOLDS] = self.thresholds
-        return write_checked(folder, content, states, arrays)
+        graphs = {
+            f"networks/{part}-{fold}{GRAPH}": graph.path
+            for part, folds in self.graphs.items()
+            for fold, graph in folds.items()
+        }
+        return write_checked(folder, content, states, arrays, copies=graphs)
 
     @staticmethod
     def load(folder: Path, *, trusted: Sequence[str] = ()) -> "Bundle":
@@ -192,6 +228,7 @@ class Bundle:
         try:
             recipe = BundleRecipe.model_validate(content["recipe"])
             rubric = rubric_from_json(content["rubric"])
+            graphs, ways = read_engines(folder, content)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{folder}: the recipe cannot be read: {error}") from error
         _check_trust(recipe, trusted)
@@ -209,6 +246,8 @@ class Bundle:
             content.get("card", {}),
             digest,
             read_arrays(path) if (path := folder / f"{THRESHOLDS}.safetensors").is_file() else {},
+            graphs,
+            ways,
         )
 
 
@@ -220,6 +259,14 @@ def _states(folder: Path, kind: str, name: str) -> dict[int, State]:
         if path.stem.removeprefix(prefix).isdecimal()
     }
     return {fold: read_state(paths[fold]) for fold in sorted(paths)}
+
+
+def _build_locator(spec: LocatorSpec) -> nn.Module:
+    return locator_network(_bare(spec), seed=0)
+
+
+def _build_member(spec: MemberSpec, views: Mapping[str, ViewSpec], rubric: Rubric) -> nn.Module:
+    return member_network(_bare(spec), views, rubric, seed=0)
 
 
 def _bare(spec: S) -> S:

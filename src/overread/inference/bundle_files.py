@@ -17,11 +17,20 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-__all__ = ["BundleError", "read_arrays", "read_checked", "read_state", "write_checked"]
+__all__ = [
+    "BundleError",
+    "read_arrays",
+    "read_checked",
+    "read_hash",
+    "read_state",
+    "write_checked",
+]
 
 INDEX = "bundle.json"
 FORMAT = 1
 SUFFIX = ".safetensors"
+# Weights and arrays, and networks as graphs: neither holds code that reading would run.
+SUFFIXES = (SUFFIX, ".onnx")
 
 
 class BundleError(ValueError):
@@ -33,8 +42,10 @@ def write_checked(
     content: Mapping[str, Any],
     states: Mapping[str, Mapping[str, Tensor]],
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]],
+    *,
+    copies: Mapping[str, Path] | None = None,
 ) -> str:
-    """Write a folder: bundle.json and safetensors files, with their hashes.
+    """Write a folder: bundle.json, safetensors files and graphs, with their hashes.
 
     It is written beside its place and moved there when whole.
 
@@ -43,6 +54,7 @@ def write_checked(
         content: plain JSON, kept under "content".
         states: {path without suffix: state dict}.
         arrays: {path without suffix: {name: array}}.
+        copies: {path: file that is copied there}.
 
     Returns:
         The hash over everything.
@@ -57,6 +69,9 @@ def write_checked(
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
     try:
+        for path, source in (copies or {}).items():
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, partial / path)
         digest = _write(partial, content, states, arrays)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -100,8 +115,10 @@ def read_checked(folder: Path) -> tuple[dict[str, Any], str]:
     files: Mapping[str, str] = index["files"]
     found = set(_files(folder))
     for name in sorted(files):
-        if not name.endswith(SUFFIX) or Path(name).is_absolute() or ".." in Path(name).parts:
-            raise BundleError(f"{folder} lists {name}; a bundle holds {SUFFIX} files only")
+        if not name.endswith(SUFFIXES) or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BundleError(
+                f"{folder} lists {name}; a bundle holds {' and '.join(SUFFIXES)} files only"
+            )
         if name not in found:
             raise BundleError(f"{folder / name} is missing; copy the whole bundle again")
     if extra := sorted(found - set(files)):
@@ -113,6 +130,15 @@ def read_checked(folder: Path) -> tuple[dict[str, Any], str]:
                 "copy the whole bundle again"
             )
     return dict(index["content"]), str(index["hash"])
+
+
+def read_hash(folder: Path) -> str:
+    """Return the hash that a bundle states of itself; its files are not looked at.
+
+    Raises:
+        BundleError: if the index is missing, unreadable or was changed.
+    """
+    return str(_read_index(folder)["hash"])
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

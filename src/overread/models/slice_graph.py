@@ -101,7 +101,8 @@ class SliceGraph(nn.Module):
         return self._answers(torch.cat(tokens, 1), torch.cat(masks, 1))
 
     def _encoded(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        encoders, found = self.network.encoders, {}
+        encoders = self.network.encoders
+        found: dict[str, Tensor] = {}
         for number, views in enumerate(self.groups):
             encoder = encoders[number if len(encoders) > 1 else 0]
             found |= dict.fromkeys(views, encoder(given[f"images.{number}"]))
