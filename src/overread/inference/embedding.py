@@ -108,9 +108,7 @@ def _by_study(
     for number, cuts in enumerate(first):
         rows = examples.rows[:, 0] == number
         offsets = np.repeat(np.asarray(cuts.offsets_mm)[:, :1], mask.shape[1], axis=1)
-        found.append(
-            StudyCuts(cuts.units, cuts.sites, pixels[rows], mask[rows], offsets)  # type: ignore[arg-type]
-        )
+        found.append(StudyCuts(cuts.units, cuts.sites, pixels[rows], mask[rows], offsets))
     return found
 
 
