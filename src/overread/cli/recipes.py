@@ -133,6 +133,10 @@ def bundle(
     recipe: RecipeName,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="A new folder.")],
+    predictor: Annotated[
+        str | None,
+        typer.Option(help="Whose answers it gives, such as a student's; else the final one's."),
+    ] = None,
     data: Data = None,
     store: StoreFolder = STORE,
     json: Json = False,
@@ -140,7 +144,7 @@ def bundle(
     """Collect the networks of a finished run into one folder that grades new studies."""
     from overread.pipeline import make_bundle
 
-    digest = make_bundle(_read(recipe), data, store, output)
+    digest = make_bundle(_read(recipe), data, store, output, predictor=predictor)
     if json:
         write_json({"bundle": str(output), "hash": digest})
     else:

@@ -1,6 +1,7 @@
-"""Pseudo-labels: what networks say where nobody has graded.
+"""Pseudo-labels: what networks say where nobody has graded, and beside what somebody has.
 
-Only cells without a grade are filled. Where the answers come from is not known here; whether a
+Cells without a grade are filled; graded cells change only where a student is to learn what its
+teachers say besides (Hinton et al. 2015). Where the answers come from is not known here; whether a
 network may learn from them is a matter of folds, see `PseudoSpec.honest`.
 """
 
@@ -17,10 +18,10 @@ __all__ = ["PseudoSource", "PseudoSpec", "fill_labels", "label_strangers"]
 
 
 class PseudoSource(Spec):
-    """Members whose mean fills cells.
+    """Predictors whose mean fills cells.
 
     Attributes:
-        of: their names.
+        of: their names: members, and with `teachers: out_of_fold` ensembles too.
         targets: that they fill; None = all that they answer.
     """
 
@@ -40,6 +41,8 @@ class PseudoSpec(Spec):
         doubt: graded cells are not learnt from where the probability of any grade differs by this
             or more from what the teachers say (RSNA 2024 lumbar, 2nd place: 0.8). Only teachers
             that are out of fold can doubt a label: others have learnt it. None = all are learnt.
+        truth: share of the true grade in a graded cell; the rest is what the teachers say. 1 =
+            graded cells stay as they are; less = a student learns of its teachers (distillation).
         external: datasets of the recipe whose units are labelled, in place of cells of its own that
             nobody graded. Pupils learn from them besides; nothing is ever scored on them.
     """
@@ -47,12 +50,13 @@ class PseudoSpec(Spec):
     sources: tuple[PseudoSource, ...] = Field(min_length=1)
     teachers: Literal["same_fold", "out_of_fold"] = "same_fold"
     doubt: float | None = Field(default=None, gt=0, le=1)
+    truth: float = Field(default=1.0, ge=0, le=1)
     external: tuple[str, ...] = ()
 
     @classmethod
     def neutral(cls) -> frozenset[str]:
         """Return the options that came later and change nothing at their default."""
-        return frozenset({"doubt", "external"})
+        return frozenset({"doubt", "external", "truth"})
 
     @model_validator(mode="after")
     def _check_doubt(self) -> Self:
@@ -68,15 +72,16 @@ class PseudoSpec(Spec):
         return tuple(dict.fromkeys(name for source in self.sources for name in source.of))
 
 
-def fill_labels(labels: Labels, tables: Sequence[Predictions]) -> Labels:
+def fill_labels(labels: Labels, tables: Sequence[Predictions], *, truth: float = 1.0) -> Labels:
     """Fill cells without a grade with the mean of what the tables say of them, as soft labels.
 
     Args:
         labels: the truth; rows without probabilities are cells to fill.
         tables: of one predictor each, limited to the targets that it fills.
+        truth: share of the true grade in graded cells that are answered.
 
     Returns:
-        All rows of the labels, with origin "pseudo" where they were filled.
+        All rows of the labels, with origin "pseudo" where they were filled or mixed.
 
     Raises:
         RecordError: if a cell of a study that is answered otherwise has no answer.
@@ -93,10 +98,13 @@ def fill_labels(labels: Labels, tables: Sequence[Predictions]) -> Labels:
             f"{len(lost)} cells without a grade have no answer to fill them, such as {target} of "
             f"{unit}; expected a teacher for each target"
         )
-    filled = empty & pl.col("probabilities_said").is_not_null()
+    filled = pl.col("probabilities_said").is_not_null() & (empty | (truth < 1))
+    mixed = pl.col("probabilities") * truth + pl.col("probabilities_said") * (1 - truth)
     return Labels(
         frame.with_columns(
-            probabilities=pl.coalesce("probabilities", "probabilities_said"),
+            probabilities=pl.coalesce(mixed, "probabilities", "probabilities_said")
+            if truth < 1
+            else pl.coalesce("probabilities", "probabilities_said"),
             origin=pl.when(filled).then(pl.lit("pseudo")).otherwise("origin"),
         )
     )

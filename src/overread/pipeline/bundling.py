@@ -13,6 +13,7 @@ import safetensors.numpy
 from overread.inference import Bundle, BundleRecipe
 from overread.inference.ranges import measure_ranges
 from overread.pipeline.dataset_files import load_dataset
+from overread.pipeline.distilled import distilled_card
 from overread.pipeline.driver import scores_json
 from overread.pipeline.graph import Graph, dataset_settings
 from overread.pipeline.networks import load_state
@@ -24,18 +25,36 @@ from overread.pipeline.stages.join import LEARNT
 from overread.pipeline.stages.score import load_scores
 from overread.pipeline.step import Step
 from overread.pipeline.store import Store, open_store
-from overread.shelf import Named
+from overread.shelf import Named, nearest
 
 __all__ = ["bundle_recipe", "make_bundle"]
 
 
-def make_bundle(recipe: Recipe, data: Path | None, store: Path | str, output: Path) -> str:
+def make_bundle(
+    recipe: Recipe,
+    data: Path | None,
+    store: Path | str,
+    output: Path,
+    *,
+    predictor: str | None = None,
+) -> str:
     """Write a bundle to a new folder and return its hash.
+
+    Args:
+        recipe: that was run.
+        data: the dataset's folder.
+        store: where the run is.
+        output: a new folder.
+        predictor: whose answers the bundle gives, such as a student's, with the networks that it
+            needs and no others; None = the recipe's final one. Sets of grades, which were made for
+            the final one, are left out with any other.
 
     Raises:
         PlanError: if the run is not finished; names the first step that lacks.
         BundleError: if the folder is not empty.
     """
+    if predictor not in (None, recipe.final):
+        recipe = _with_final(recipe, str(predictor))
     shelf, graph = open_store(store), graph_of(recipe, data, store)
     content = bundle_recipe(recipe)
     for step in _needed(graph, content):
@@ -51,6 +70,13 @@ def make_bundle(recipe: Recipe, data: Path | None, store: Path | str, output: Pa
         thresholds=_thresholds(shelf, graph),
     )
     return bundle.save(output)
+
+
+def _with_final(recipe: Recipe, name: str) -> Recipe:
+    known = (*recipe.members, *recipe.ensembles)
+    if name not in known:
+        raise PlanError(f'recipe {recipe.name} has no predictor "{name}"; {nearest(name, known)}')
+    return recipe.model_copy(update={"final": name, "trust": None})
 
 
 def bundle_recipe(recipe: Recipe) -> BundleRecipe:
@@ -73,7 +99,6 @@ def bundle_recipe(recipe: Recipe) -> BundleRecipe:
         ensembles={name: spec for name, spec in recipe.ensembles.items() if name in wanted},
         final=recipe.final,
         sets=recipe.trust.sets if recipe.trust else None,
-        decisions=recipe.trust.decisions if recipe.trust else None,
     )
 
 
@@ -124,7 +149,9 @@ def _card(store: Store, graph: Graph) -> dict[str, Any]:
     dataset = load_dataset(store.bring(graph.read), Path())
     scores = scores_json(load_scores(store.bring(graph.score)))
     shown = {name: table for name, table in scores.items() if _shown(name, recipe.final)}
+    kept = distilled_card(store, graph, dataset.labels, recipe.final)
     return {
+        **({"distilled": kept} if kept else {}),
         "about": recipe.about.model_dump(mode="json"),
         "date": datetime.now(UTC).date().isoformat(),
         "studies": dataset.num_studies,

@@ -162,6 +162,7 @@ def _labels(
                 "sources": [source.identity() for source in spec.sources],
                 **({} if spec.doubt is None else {"doubt": spec.doubt}),
                 **({"external": list(spec.external)} if spec.external else {}),
+                **({"truth": spec.truth} if spec.truth != 1 else {}),
             },
             {**ground.studies, **said},
             spec=spec,

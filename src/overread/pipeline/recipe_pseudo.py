@@ -77,14 +77,33 @@ def _external(recipe: "Recipe", name: str) -> Iterator[Fault]:
 
 
 def _teacher(recipe: "Recipe", pseudo: str, name: str) -> Iterator[str]:
-    if name not in recipe.networks:
+    if name not in recipe.networks and name not in recipe.ensembles:
         yield f'no member "{name}" with networks; {nearest(name, recipe.networks)}'
         return
-    folds = recipe.networks[name].folds
-    if folds is not None and len(folds) < (recipe.folds.count or 0):
-        yield f"{name} is trained for folds {list(folds)} only; teachers need all folds"
-    if pseudo in _learnt_from(recipe, name):
-        yield f"{name} learns from {pseudo} itself, directly or not"
+    spec = recipe.pseudo[pseudo]
+    if name in recipe.ensembles and (spec.teachers == "same_fold" or spec.external):
+        yield (
+            f"{name} is an ensemble, which is joined out of fold alone; name its members, or set "
+            "teachers: out_of_fold (without external)"
+        )
+    for one in _networks_of(recipe, name):
+        folds = recipe.networks[one].folds
+        if folds is not None and len(folds) < (recipe.folds.count or 0):
+            yield f"{one} is trained for folds {list(folds)} only; teachers need all folds"
+        if pseudo in _learnt_from(recipe, one):
+            yield f"{one} learns from {pseudo} itself, directly or not"
+
+
+def _networks_of(recipe: "Recipe", name: str) -> tuple[str, ...]:
+    """Return the members with networks that a predictor is made of, each once."""
+    found: dict[str, None] = {}
+    waiting = [name]
+    while waiting:
+        here = waiting.pop(0)
+        if here not in found:
+            found[here] = None
+            waiting += recipe.ensembles[here].of if here in recipe.ensembles else ()
+    return tuple(one for one in found if one in recipe.networks)
 
 
 def _learnt_from(recipe: "Recipe", member: str) -> set[str]:
@@ -96,5 +115,7 @@ def _learnt_from(recipe: "Recipe", member: str) -> set[str]:
         if here in recipe.pseudo and here not in found:
             found.add(here)
             teachers = recipe.pseudo[here].members
-            waiting += [recipe.networks[n].labels for n in teachers if n in recipe.networks]
+            waiting += [
+                recipe.networks[one].labels for n in teachers for one in _networks_of(recipe, n)
+            ]
     return found

@@ -17,9 +17,12 @@ def make(task: Task) -> None:
     """Fill the cells that nobody has graded, or label the units of external datasets."""
     spec: PseudoSpec = task.step.spec
     labels, said = studies_of(task).labels, list(_said(task))
-    filled = (label_strangers if spec.external else fill_labels)(labels, said)
-    if spec.doubt is not None:
-        filled = drop_doubtful(filled, said, spec.doubt)
+    if spec.external:
+        filled = label_strangers(labels, said)
+    else:
+        filled = fill_labels(labels, said, truth=spec.truth)
+        if spec.doubt is not None:
+            filled = drop_doubtful(filled, said, spec.doubt)
     filled.frame.sort("unit", "target").write_parquet(task.folder / LABELS)
 
 
