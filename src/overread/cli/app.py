@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from overread.cli import audit, data, demo, grading, importing, recipes, store
+from overread.cli import audit, data, demo, engines, grading, importing, recipes, store
 
 __all__ = ["app", "main"]
 
@@ -88,6 +88,7 @@ for commands in (
     data.COMMANDS,
     recipes.COMMANDS,
     grading.COMMANDS,
+    engines.COMMANDS,
     importing.COMMANDS,
     demo.COMMANDS,
     audit.COMMANDS,

@@ -3,6 +3,7 @@
 import json as plain_json
 import os
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,21 @@ from overread.cli.progress import showing
 from overread.cli.tables import table, uid_end
 
 if TYPE_CHECKING:
-    from overread.inference import Grades
+    from overread.inference import Bundle, Grades
 
 __all__ = ["COMMANDS"]
 
 KINDS = (".json", ".csv", ".parquet", ".html")
 MOST_FINDINGS = 20
+
+
+class Engine(StrEnum):
+    """How the networks of a bundle are run."""
+
+    auto = "auto"
+    eager = "eager"
+
+
 Trusted = Annotated[
     list[str] | None,
     typer.Option("--trust", help="A package outside overread that the bundle may name."),
@@ -34,15 +44,18 @@ def grade(
         typer.Option("--output", "-o", help="A .json, .csv, .parquet or .html file; else stdout."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON to stdout.")] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="auto = as `tune` measured on this host; eager = as trained.")
+    ] = Engine.auto,
     trusted: Trusted = None,
 ) -> None:
     """Grade one study or every study in a folder. A study that is refused says why."""
-    from overread.inference import Bundle, GradeSpec
+    from overread.inference import GradeSpec
     from overread.inference import grade as grade_studies
 
     if output is not None and output.suffix not in KINDS:
         raise typer.BadParameter(f'found "{output.suffix}", expected one of {", ".join(KINDS)}')
-    loaded = Bundle.load(bundle, trusted=trusted or [])
+    loaded = _open(bundle, engine, trusted or [])
     if output is not None:
         _make_room(output)
     spec = GradeSpec(pictures=output is not None and output.suffix == ".html")
@@ -93,6 +106,20 @@ def join(
         return
     joined.write_csv(output) if output.suffix == ".csv" else joined.write_parquet(output)
     typer.echo(f"{len(joined)} rows in {output}", err=True)
+
+
+def _open(folder: Path, engine: Engine, trusted: list[str]) -> "Bundle":
+    """Return a bundle; as it was tuned for this host, where it was and that is wanted."""
+    from overread.inference import Bundle
+
+    if engine is Engine.auto:
+        from overread.inference.engines import cached_bundle
+
+        tuned = cached_bundle(folder, trusted=trusted)
+        if tuned is not None:
+            typer.echo("graded as `tune` found fastest on this host", err=True)
+            return tuned
+    return Bundle.load(folder, trusted=trusted)
 
 
 def _make_room(output: Path) -> None:
