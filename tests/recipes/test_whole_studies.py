@@ -36,7 +36,6 @@ def test_the_slice_budget_of_a_study_is_forty() -> None:
          "axial: {kind: axial, pixels: [512, 448]}", "one size in pixels"),
         ("lumbar_dual_view", "stems: {axial_384: 30}, backbone: convnext_nano",
          "backbone: convnext_nano", "twice the size and a stem"),
-        ("lumbar_dual_view", "dinov2.lvd142m, weights", "dinov9, weights", "no encoder"),
         ("lumbar_dual_view", "    reads: study\n    loss:", "    loss:", "set reads: study"),
     ],
 )  # fmt: skip

@@ -47,7 +47,7 @@ class WholeStudy(nn.Module):
         if "scale" in answers:
             answers = answers | {"scale": answers["scale"][:, None].expand(-1, self.count)}
         return {
-            name: value.unflatten(-1, (self.count, -1)) if name.startswith("logits.") else value
+            name: value.reshape(len(value), self.count, -1) if name.startswith("logits.") else value
             for name, value in answers.items()
         }
 

@@ -49,9 +49,13 @@ class ViewEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (N, width) from (N, S, C, H, W)."""
-        parts = pixels.unflatten(1, (self.images, -1)).flatten(2, 3)
-        vectors = self.encoder(parts.flatten(0, 1)).unflatten(0, parts.shape[:2]).flatten(1)
-        return vectors if self.join is None else self.join(vectors.relu())
+        units, size = len(pixels), pixels.shape[-2:]
+        channels = pixels.shape[1] * pixels.shape[2] // self.images
+        images = pixels.reshape(units * self.images, channels, *size)
+        vectors: Tensor = self.encoder(images).reshape(units, -1)
+        if self.join is not None:
+            vectors = self.join(vectors.relu())
+        return vectors
 
 
 class SiteCode(nn.Module):
