@@ -116,6 +116,21 @@ def test_objects_without_pixels_are_noted(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("kept", ["mark", "meta", "element"])
+def test_a_file_that_ends_before_it_says_what_it_is_was_cut(tmp_path: Path, kept: str) -> None:
+    """A copy that was cut behind its mark, or in the first elements, is no harmless object."""
+    save(slice_dataset(1), tmp_path / "whole.dcm")
+    whole = (tmp_path / "whole.dcm").read_bytes()
+    begin = whole.index(b"\x08\x00")  # the data set, behind the file meta information
+    (tmp_path / "whole.dcm").unlink()
+    cut = {"mark": 132, "meta": begin, "element": begin + 6}[kept]
+    (tmp_path / "cut.dcm").write_bytes(whole[:cut])
+
+    (finding,) = read_studies(tmp_path).findings
+
+    assert (finding.code, finding.severity) == ("truncated_header", "refuse")
+
+
 def test_another_patient_in_the_study_is_set_aside(tmp_path: Path) -> None:
     """Within one StudyInstanceUID the patient of most files stays."""
     write_slices(tmp_path, [0.0, 4.0, 8.0])

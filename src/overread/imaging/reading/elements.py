@@ -190,6 +190,7 @@ class _Cursor:
     def top_level(self, at: int) -> tuple[dict[int, bytes], tuple[int, bytes, int, int] | None]:
         """Return the kept values and (tag, vr, offset, length) of the pixels."""
         values: dict[int, bytes] = {}
+        first = at
         while at + 8 <= len(self.buffer):
             if self.explicit:
                 at = self.short_elements(at, values)
@@ -206,6 +207,8 @@ class _Cursor:
                 values[tag] = b"" if length == UNDEFINED else self.buffer[start:at]
         if not self.whole:
             raise MoreNeededError
+        if at == first or self.buffer[at:].strip(b"\0"):
+            _out_of_bytes(whole=True, where="the data set")
         return values, None
 
     def short_elements(self, at: int, values: dict[int, bytes]) -> int:
