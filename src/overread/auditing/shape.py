@@ -119,8 +119,10 @@ class Shape:
             at = np.flatnonzero(np.isfinite(study).all(axis=1))
             if len(at):
                 found[:, index, at] = self._apart(study, at, np.arange(len(at)))[1:]
-        parts = np.moveaxis(found, 2, 0)
-        fitted = [_fitted(*part[:, np.isfinite(part[0])], slips) for part in parts]
+        fitted = [
+            _fitted(volume[np.isfinite(volume)], distance[np.isfinite(volume)], slips)
+            for volume, distance in zip(found[0].T, found[1].T, strict=True)
+        ]
         spread, freedom = np.array(fitted).reshape(-1, 2).T
         return replace(self, spread=spread, freedom=freedom)
 
