@@ -135,7 +135,7 @@ def _vectors(
 def _judge(values: Floats, shape: Shape, needed: float) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return (studies, k) evidence, (studies, k, 2) expected places and (studies, k) trust."""
     evidence = np.zeros(values.shape[:2])
-    believed = np.isfinite(values).all(axis=2)
+    believed: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=2))
     expected = np.tile(shape.mean.reshape(1, -1, 2), (len(values), 1, 1))
     for index, study in enumerate(values):
         trusted = believed[index]

@@ -88,7 +88,7 @@ def fit(spec: Spec, book: Book, truths: Truths) -> Parameters:
     learnt: dict[str, Floats] = {}
     fold_of = inner_folds(book, count=spec.inner, seed=spec.seed)
     for name, sheets in conditions(book).items():
-        known = [np.isfinite(truths[one.target.name]).all(axis=1) for one in sheets]
+        known = [np.asarray(np.isfinite(truths[one.target.name]).all(axis=1)) for one in sheets]
         pairs = list(zip(sheets, known, strict=True))
         grades = np.concatenate([truths[one.target.name][keep].argmax(1) for one, keep in pairs])
         counts = np.bincount(grades, minlength=len(sheets[0].target.grades))

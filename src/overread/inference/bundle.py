@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from overread.ensembling import ConformalSpec
+from overread.ensembling import ConformalSpec, DecisionSpec
 from overread.imaging import ViewSpec
 from overread.inference.bundle_files import (
     BundleError,
@@ -60,6 +60,7 @@ class BundleRecipe(Spec):
         ensembles: as in the recipe.
         final: the predictor whose answers are given.
         sets: how sets of grades are made; None = none are.
+        decisions: what can be done about a grade, and what mistakes cost; None = nothing is said.
     """
 
     name: str
@@ -71,6 +72,7 @@ class BundleRecipe(Spec):
     ensembles: Mapping[str, EnsembleSpec] = {}
     final: str
     sets: ConformalSpec | None = None
+    decisions: DecisionSpec | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,8 @@ class Bundle:
         locators, members: {name: {fold: state dict}}.
         joiners: {ensemble: {name: array}}, what the ensembles learnt.
         card: for people: data counts, scores with intervals, date, versions; plain JSON.
-        thresholds: {name: array} of the sets of grades, learnt from all units with labels.
+        thresholds: {name: array} of sets of grades and of decisions, learnt from all units with
+            labels.
         hash: over everything; empty until saved.
         graphs: {part: {fold: file}} of parts that were written down for another engine, in place of
             their state dicts. A part is "locator-{name}" or "member-{name}".

@@ -157,7 +157,9 @@ class MemberSpec(Spec):
         return self
 
     def _check_study(self) -> None:
-        alone = [name for name in ("balance", "marks", "offsets") if name in self.identity()]
+        alone: list[str] = [
+            name for name in ("balance", "marks", "offsets") if name in self.identity()
+        ]
         alone += ["loss.level"] if self.loss.level else []
         if alone:
             raise RecordError(

@@ -99,6 +99,7 @@ def bundle_recipe(recipe: Recipe) -> BundleRecipe:
         ensembles={name: spec for name, spec in recipe.ensembles.items() if name in wanted},
         final=recipe.final,
         sets=recipe.trust.sets if recipe.trust else None,
+        decisions=recipe.trust.decisions if recipe.trust else None,
     )
 
 

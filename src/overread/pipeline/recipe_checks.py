@@ -219,8 +219,8 @@ def _ensembles(recipe: "Recipe") -> Iterator[Fault]:
     yield from _known(("final",), "member or ensemble", recipe.final, predictors)
     for number, pair in enumerate(recipe.compare):
         for index, predictor in enumerate(pair):
-            path = ("compare", number, index)
-            yield from _known(path, "member or ensemble", predictor, predictors | FLOORS.keys())
+            place = ("compare", number, index)
+            yield from _known(place, "member or ensemble", predictor, predictors | FLOORS.keys())
 
 
 def _forged(recipe: "Recipe") -> Iterator[Fault]:
