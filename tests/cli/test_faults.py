@@ -108,6 +108,7 @@ def graded(monkeypatch):
     monkeypatch.setattr(overread.inference, "grade", grade)
     bundle = SimpleNamespace(load=lambda *_, **__: None)
     monkeypatch.setattr(overread.inference, "Bundle", bundle)
+    monkeypatch.setattr("overread.inference.engines.cached_bundle", lambda *_, **__: None)
     return calls
 
 

@@ -163,7 +163,7 @@ def test_empty_folder_has_no_studies(tmp_path):
 
 
 def test_whole_image_views_need_no_points():
-    """A view without `around` shows every unit the same whole image."""
+    """A view without `around` shows every unit the same whole image, which is kept once."""
     view = ViewSpec(
         series=("sagittal_t2",), slices={"count": 3, "pick": "central"}, pixels=(32, 32)
     )
@@ -171,4 +171,4 @@ def test_whole_image_views_need_no_points():
     arrays, _ = cut_study(view, study_pixels(), {}, UNITS[:2])
 
     assert arrays.mask.all()
-    np.testing.assert_array_equal(arrays.pixels[0], arrays.pixels[1])
+    assert len(arrays.pixels) == 1

@@ -40,7 +40,7 @@ def test_a_kind_lies_between_the_defaults_and_what_is_said() -> None:
         ("folds: [1]", "folds: [2]", "members.center_v3.folds[0]: found 2, expected 0 to 1"),
         ("of: [side_v1]", "of: [side_v3]", "side_v3 is trained for folds [0] only"),
         ("{of: [center_hard],", "{of: [middle_v1],", "middle_v1 learns from v1 itself"),
-        ("- of: [side_hard]", "- of: [sides]", 'no member "sides" with networks'),
+        ("- of: [side_hard]", "- of: [sides]", "sides is an ensemble, which is joined out of fold"),
         ("taught_by: v4, learn", "taught_by: v5, learn", 'no locator "v5"'),
         ("of: [v4_wide, v4_one], neigh", "of: [v4_wide, canal], neigh", "canal has series:"),
         ("v4: {kind: sagittal, of: [v4_wide, v4_one], neighbours: 1}",

@@ -88,7 +88,7 @@ def named(settings):
 
 def test_every_metric_is_compared():
     """A metric of the shelf is compared here, or in a test of its own with its original."""
-    own = {"rsna2019_head_ct", "rsna2024_lumbar", "abstention"}
+    own = {"rsna2019_head_ct", "rsna2024_lumbar", "abstention", "pooled_log_loss"}
     assert set(names_on_shelf("overread.scoring")) == COMPARED | own
 
 

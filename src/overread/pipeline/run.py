@@ -4,15 +4,17 @@ Two drivers may work on one store: a step that the other one holds is left to it
 "kept" when it is there. Nothing here knows what a step does.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from overread.pipeline.crew import Crew, assemble
 from overread.pipeline.making import RunError, StepResult
 from overread.pipeline.step import Context, Step, in_order
-from overread.pipeline.store import Store
+from overread.pipeline.store import Store, StoreError
 
 __all__ = [
     "Event",
@@ -85,7 +87,7 @@ def run_steps(
         RunError: if a step fails or too many studies are broken; one line, naming the step.
         StoreError: if the store cannot be written.
     """
-    store.check_writable()
+    _check_writable(store.root)
     steps = in_order(goals)
     pending = {step.id: step for step in missing_steps(goals, store)}
     results = [StepResult(step, "kept") for step in _standing(steps, pending, store)]
@@ -107,6 +109,19 @@ def run_steps(
             if not ended:
                 time.sleep(WAIT_S)
     return results
+
+
+def _check_writable(root: Path) -> None:
+    """Say at once that nothing can be kept here, before there is something to lose."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise StoreError(
+            f"{root}: a store cannot be written here ({error.strerror}); "
+            "name another folder by --store"
+        ) from error
 
 
 def _standing(steps: Sequence[Step], pending: dict[str, Step], store: Store) -> list[Step]:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -300,22 +299,6 @@ class Store:
         shutil.rmtree(entry.folder, ignore_errors=entry.away is not None)
         if self.remote is not None:
             self.remote.remove(entry.id)
-
-    def check_writable(self) -> None:
-        """Say at once that nothing can be kept here, before there is something to lose.
-
-        Raises:
-            StoreError: if no file can be made in the root.
-        """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
-                pass
-        except OSError as error:
-            raise StoreError(
-                f"{self.root}: a store cannot be written here ({error.strerror}); "
-                "name another folder by --store"
-            ) from error
 
     def write_log(self, **event: Any) -> None:
         """Append one line to `log.jsonl`; a line torn by a kill does not spoil the next."""
