@@ -9,8 +9,7 @@ CHURN = """
 import resource, sys
 from overread.models import keep_memory
 import torch
-if sys.argv[1] == "keep":
-    assert keep_memory()
+assert keep_memory()
 torch.set_num_threads(1)
 for _ in range(3):
     [torch.ones(5_000_000) for _ in range(8)]
@@ -19,6 +18,7 @@ for _ in range(5):
     [torch.ones(5_000_000) for _ in range(8)]
 sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before))
 """
+MOST_PAGES = 500
 DENORMALS = """
 import sys
 from overread.models import flush_denormals, use_threads
@@ -30,16 +30,19 @@ sys.stdout.write(f"{kept} {flushed} {torch.get_num_threads()}")
 """
 
 
-def _said(code: str, *arguments: str) -> str:
+def _said(code: str) -> str:
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
 def test_kept_memory_is_not_asked_of_the_system_again() -> None:
-    """Eight tensors of 20 MB again and again: the pages of the first eight serve them all."""
-    assert int(_said(CHURN, "keep")) < int(_said(CHURN, "leave")) / 10
+    """Eight tensors of 20 MB again and again: the pages of the first eight serve them all.
+
+    Left alone the system is asked for thousands of pages again, in most processes.
+    """
+    assert int(_said(CHURN)) < MOST_PAGES
 
 
 def test_denormals_are_zero_once_asked_for() -> None:

@@ -30,7 +30,7 @@ def test_quick_joiners_score_as_told(tables, tmp_path) -> None:
     """A temperature fitted on other people is better than the plain mean; stacks take minutes."""
     recipe = yaml.safe_load(shipped_recipes()["lumbar_join"].read_text())
     recipe["ensembles"] = {name: recipe["ensembles"][name] for name in ("mean", "temperature")}
-    recipe |= {"final": "temperature", "scores": [{"use": "rsna2024_lumbar"}]}
+    recipe |= {"final": "temperature", "scores": [{"use": "rsna2024_lumbar"}], "compare": []}
     path = tmp_path / "quick.yaml"
     path.write_text(yaml.safe_dump(recipe))
     result = run(read_recipe(path), tables, tmp_path / "store")
