@@ -121,8 +121,6 @@ def build(
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if units is None:
-            return SliceAttention(spec, inputs, heads)
         return read_studies(partial(SliceAttention, spec, inputs), inputs, heads, units)
 
 

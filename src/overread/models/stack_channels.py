@@ -91,8 +91,6 @@ def build(
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if units is None:
-            return StackChannels(spec, inputs, heads)
         return read_studies(partial(StackChannels, spec, inputs), inputs, heads, units)
 
 

@@ -72,21 +72,26 @@ def spread(rows: Tensor, mask: Tensor) -> Tensor:
 
 
 def read_studies(
-    build: Build, inputs: Mapping[str, ViewShape], heads: Mapping[str, int], units: StudyUnits
+    build: Build,
+    inputs: Mapping[str, ViewShape],
+    heads: Mapping[str, int],
+    units: StudyUnits | None,
 ) -> nn.Module:
-    """Return a network that reads studies.
+    """Return a network that reads studies, or the one that reads units where none are given.
 
     Args:
         build: {target: logits} -> the network that reads units.
         inputs: its views.
         heads: {target: number of grades}.
-        units: of the studies.
+        units: of the studies; None = units are read by themselves.
 
     Raises:
         ValueError: if some views are cut by unit and others are not, or a network of whole studies
             is to answer for units whose number differs.
     """
     check_study_views(inputs, units)
+    if units is None:
+        return build(heads)
     if units.count is None or all(shape.by_unit for shape in inputs.values()):
         return ByUnit(build(heads), tuple(inputs))
     network = build({target: grades * units.count for target, grades in heads.items()})

@@ -202,7 +202,7 @@ def view_network(
     if spec.recurrent:
         return Recurrent(ViewEncoders(spec, inputs, heads), spec, heads)
     one = partial(_unit_network, spec, inputs)
-    return one(heads) if units is None else read_studies(one, inputs, heads, units)
+    return read_studies(one, inputs, heads, units)
 
 
 def _unit_network(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from overread.pipeline.recipe_errors import Fault
+from overread.pipeline.recipe_reach import networks_of
 from overread.shelf import nearest
 
 if TYPE_CHECKING:
@@ -86,24 +87,12 @@ def _teacher(recipe: "Recipe", pseudo: str, name: str) -> Iterator[str]:
             f"{name} is an ensemble, which is joined out of fold alone; name its members, or set "
             "teachers: out_of_fold (without external)"
         )
-    for one in _networks_of(recipe, name):
+    for one in networks_of(recipe, name):
         folds = recipe.networks[one].folds
         if folds is not None and len(folds) < (recipe.folds.count or 0):
             yield f"{one} is trained for folds {list(folds)} only; teachers need all folds"
         if pseudo in _learnt_from(recipe, one):
             yield f"{one} learns from {pseudo} itself, directly or not"
-
-
-def _networks_of(recipe: "Recipe", name: str) -> tuple[str, ...]:
-    """Return the members with networks that a predictor is made of, each once."""
-    found: dict[str, None] = {}
-    waiting = [name]
-    while waiting:
-        here = waiting.pop(0)
-        if here not in found:
-            found[here] = None
-            waiting += recipe.ensembles[here].of if here in recipe.ensembles else ()
-    return tuple(one for one in found if one in recipe.networks)
 
 
 def _learnt_from(recipe: "Recipe", member: str) -> set[str]:
@@ -116,6 +105,6 @@ def _learnt_from(recipe: "Recipe", member: str) -> set[str]:
             found.add(here)
             teachers = recipe.pseudo[here].members
             waiting += [
-                recipe.networks[one].labels for n in teachers for one in _networks_of(recipe, n)
+                recipe.networks[one].labels for n in teachers for one in networks_of(recipe, n)
             ]
     return found

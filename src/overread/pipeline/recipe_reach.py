@@ -5,14 +5,18 @@ Pure: it knows names, not steps or files.
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from overread.inference import LocatorSpec, MemberSpec
-from overread.pipeline.recipe import Recipe
 from overread.records import Rubric
+
+if TYPE_CHECKING:
+    from overread.pipeline.recipe import Recipe
 
 __all__ = [
     "caveats",
     "checkpoints",
+    "networks_of",
     "new_folds",
     "predictors_of",
     "seen_locators",
@@ -21,7 +25,7 @@ __all__ = [
 ]
 
 
-def predictors_of(recipe: Recipe, name: str) -> tuple[str, ...]:
+def predictors_of(recipe: "Recipe", name: str) -> tuple[str, ...]:
     """Return a predictor and all that it joins or reads, directly or not, each once."""
     found: dict[str, None] = {}
     waiting = [name]
@@ -34,7 +38,12 @@ def predictors_of(recipe: Recipe, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def seen_locators(recipe: Recipe, members: Iterable[str]) -> tuple[str, ...]:
+def networks_of(recipe: "Recipe", name: str) -> tuple[str, ...]:
+    """Return the members with networks that a predictor joins or reads, directly or not."""
+    return tuple(one for one in predictors_of(recipe, name) if one in recipe.networks)
+
+
+def seen_locators(recipe: "Recipe", members: Iterable[str]) -> tuple[str, ...]:
     """Return the locators that the views of members need to look at a study, parts included."""
     views = {view for name in members for view in recipe.networks[name].views}
     waiting = [recipe.views[view].around for view in recipe.views if view in views]
@@ -47,7 +56,7 @@ def seen_locators(recipe: Recipe, members: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in recipe.keypoints if name in found)
 
 
-def trained_folds(recipe: Recipe, spec: LocatorSpec | MemberSpec) -> tuple[int, ...]:
+def trained_folds(recipe: "Recipe", spec: LocatorSpec | MemberSpec) -> tuple[int, ...]:
     """Return the folds that networks of a member or locator are trained for."""
     split = recipe.folds
     if isinstance(spec, LocatorSpec):
@@ -57,15 +66,15 @@ def trained_folds(recipe: Recipe, spec: LocatorSpec | MemberSpec) -> tuple[int, 
     return tuple(range(split.count or 0)) if spec.folds is None else spec.folds
 
 
-def new_folds(recipe: Recipe, spec: LocatorSpec | MemberSpec) -> tuple[int, ...]:
+def new_folds(recipe: "Recipe", spec: LocatorSpec | MemberSpec) -> tuple[int, ...]:
     """Return the folds whose networks look at new studies."""
     trained = trained_folds(recipe, spec)
     return trained if spec.new is None else tuple(fold for fold in trained if fold in spec.new)
 
 
-def checkpoints(recipe: Recipe, predictor: str) -> dict[str, int]:
+def checkpoints(recipe: "Recipe", predictor: str) -> dict[str, int]:
     """Return how many networks a predictor needs for a new study: {"locators", "members"}."""
-    members = [name for name in predictors_of(recipe, predictor) if name in recipe.networks]
+    members = networks_of(recipe, predictor)
     located = [recipe.keypoints[name] for name in seen_locators(recipe, members)]
     return {
         "locators": sum(len(new_folds(recipe, spec)) for spec in located),
@@ -73,7 +82,7 @@ def checkpoints(recipe: Recipe, predictor: str) -> dict[str, int]:
     }
 
 
-def slice_passes(recipe: Recipe, rubric: Rubric) -> int:
+def slice_passes(recipe: "Recipe", rubric: Rubric) -> int:
     """Return how many slices grading networks are shown in training, for each unit of the dataset.
 
     Slots of the views times epochs, over members and folds; a fold's network is shown the share of
@@ -88,7 +97,7 @@ def slice_passes(recipe: Recipe, rubric: Rubric) -> int:
     return round(total * (1 - held))
 
 
-def _slots(recipe: Recipe, member: MemberSpec, rubric: Rubric) -> Fraction:
+def _slots(recipe: "Recipe", member: MemberSpec, rubric: Rubric) -> Fraction:
     """Return the slots that a member is shown of each unit; once a study where it reads studies."""
     units = max(1, len(rubric.sites))
     return sum(
@@ -100,12 +109,12 @@ def _slots(recipe: Recipe, member: MemberSpec, rubric: Rubric) -> Fraction:
     )
 
 
-def caveats(recipe: Recipe) -> tuple[str, ...]:
+def caveats(recipe: "Recipe") -> tuple[str, ...]:
     """Return what makes figures of this recipe look better than they are, a sentence each."""
     return tuple(_caveats(recipe))
 
 
-def _caveats(recipe: Recipe) -> Iterator[str]:
+def _caveats(recipe: "Recipe") -> Iterator[str]:
     for name, pseudo in recipe.pseudo.items():
         pupils = [n for n, member in recipe.networks.items() if member.labels == name]
         if pseudo.teachers == "out_of_fold" and pupils:

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels import apply_color_lut
 
 from overread.imaging.reading.layout import PixelLayout
 
@@ -46,6 +44,9 @@ def palette_to_rgb(values: NDArray[Any], path: Path) -> NDArray[Any]:
     Raises:
         ValueError: if the palette is missing or broken.
     """
+    import pydicom  # half a second that grey files need not wait
+    from pydicom.pixels import apply_color_lut
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

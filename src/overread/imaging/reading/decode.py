@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels import apply_modality_lut
 
 from overread.imaging.reading import tags
 from overread.imaging.reading.colour import palette_to_rgb, to_rgb
@@ -145,6 +143,9 @@ def _rescaled(values: Pixels, rescale: Rescale) -> Pixels:
 
 
 def _looked_up(values: Pixels, path: Path) -> Pixels:
+    import pydicom  # half a second that plain files need not wait
+    from pydicom.pixels import apply_modality_lut
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import generate_frames
 
 from overread.imaging.reading import tags
 from overread.imaging.reading.decoders import FrameError, decode_frame
@@ -57,6 +56,8 @@ def _encapsulated(header: Header, layout: PixelLayout) -> list[bytes]:
     with header.path.open("rb") as file:
         file.seek(header.elements.pixel_offset)
         data = file.read()
+    from pydicom.encaps import generate_frames  # only wrapped pixels need it
+
     values = header.elements.values
     offsets, lengths = values.get(tags.EXTENDED_OFFSETS), values.get(tags.EXTENDED_LENGTHS)
     extended = (offsets, lengths) if offsets and lengths else None

@@ -6,10 +6,9 @@ subject, are kept beside it to compare bases by. Studies without a fold are for 
 
 from pathlib import Path
 
-from overread.inference import EmbedSpec, embed_units, member_network, save_cuts
-from overread.pipeline.networks import load_network
+from overread.inference import EmbedSpec, embed_units, save_cuts
 from overread.pipeline.parts import map_parts, without
-from overread.pipeline.stages.fit import units_in
+from overread.pipeline.stages.fit import networks_of_folds, units_in
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Outcome, Task
@@ -20,17 +19,10 @@ __all__ = ["make"]
 
 def make(task: Task) -> Outcome:
     """Embed study by study."""
-    member, views, rubric = task.step.spec
     spec = EmbedSpec.model_validate(task.step.settings["embed"])
     dataset = studies_of(task)
     fold_of = fold_of_studies(task.inputs["folds"], dataset)
-    networks = {
-        int(role.removeprefix("fold")): load_network(
-            member_network(member, views, rubric, seed=0), entry
-        )
-        for role, entry in task.inputs.items()
-        if role.startswith("fold") and role != "folds"
-    }
+    networks = networks_of_folds(task)
 
     def work(study: Study, folder: Path) -> None:
         fold = fold_of[study.id]

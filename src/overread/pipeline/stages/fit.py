@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from torch import nn
+
 from overread.datasets import Dataset
 from overread.inference import (
     AsRead,
@@ -16,13 +18,14 @@ from overread.inference import (
 from overread.learning import fit
 from overread.models.sequence import EMBEDDING, LOGITS
 from overread.pipeline.dataset_files import load_dataset
+from overread.pipeline.networks import load_network
 from overread.pipeline.parts import part_folder, without
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import dataset_root, labels_to_learn, studies_of
 from overread.pipeline.step import Task
 from overread.records import Labels, Study
 
-__all__ = ["examples_of", "make", "studies_in", "units_in"]
+__all__ = ["examples_of", "make", "networks_of_folds", "studies_in", "units_in"]
 
 
 def make(task: Task) -> None:
@@ -49,6 +52,18 @@ def make(task: Task) -> None:
         shares=examples.shares(),
         on_progress=task.context.on_progress,
     )
+
+
+def networks_of_folds(task: Task) -> dict[int, nn.Module]:
+    """Return the trained networks of a member among the inputs, by fold."""
+    member, views, rubric = task.step.spec
+    return {
+        int(role.removeprefix("fold")): load_network(
+            member_network(member, views, rubric, seed=0), entry
+        )
+        for role, entry in task.inputs.items()
+        if role.startswith("fold") and role != "folds"
+    }
 
 
 def studies_in(

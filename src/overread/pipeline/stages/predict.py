@@ -7,12 +7,10 @@ import polars as pl
 
 from overread.inference import (
     AsRead,
-    member_network,
     member_predictions,
     predict_member,
 )
-from overread.pipeline.networks import load_network
-from overread.pipeline.stages.fit import examples_of, studies_in
+from overread.pipeline.stages.fit import examples_of, networks_of_folds, studies_in
 from overread.pipeline.stages.folds import fold_of_studies
 from overread.pipeline.stages.read import studies_of
 from overread.pipeline.step import Task
@@ -28,16 +26,9 @@ def make(task: Task) -> None:
 
     A fold without a network gets no answer.
     """
-    member, views, rubric = task.step.spec
     dataset = studies_of(task)
     of_study = fold_of_studies(task.inputs["folds"], dataset)
-    networks = {
-        int(role.removeprefix("fold")): load_network(
-            member_network(member, views, rubric, seed=0), entry
-        )
-        for role, entry in task.inputs.items()
-        if role.startswith("fold") and role != "folds"
-    }
+    networks = networks_of_folds(task)
     asked = set(task.step.settings.get("new", networks))
     tables = []
     for fold in (*networks, None):
