@@ -7,10 +7,11 @@ import pytest
 
 from overread.auditing import (
     AuditSpec,
+    Review,
     move_points,
     point_evidence,
     point_suspicions,
-    study_evidence,
+    rank_studies,
 )
 from overread.records import RecordError
 
@@ -108,7 +109,7 @@ def test_moved_points_come_first_with_and_without_sizes() -> None:
     """Points moved by a level or more rank before the others, also where no size is known."""
     moved, truth = move_points(_marks(), share=0.05, far=(60, 150), seed=1)
     for marks in (moved, moved.drop("rows", "columns")):
-        ranked = study_evidence(_judged(marks)).sort("evidence", descending=True)
+        ranked = rank_studies(Review.of([], {}, {"point": _judged(marks)}))
 
         assert truth == frozenset(ranked["study"][: len(truth)])
 

@@ -70,6 +70,17 @@ def test_json_has_every_check_and_nothing_else_on_stdout(tables) -> None:
     assert "fewer than 200 graded units" in told["checks"]["copied labels"]
 
 
+def test_every_study_is_ranked(tables) -> None:
+    """Also what is not suspicious, as a whole and by question."""
+    out = tables / "ranking.csv"
+    code, _, _ = _audit(tables, "--points", tables / "points.csv", "--ranking", out)
+    ranked = pl.read_csv(out).filter(list="points")
+
+    assert code == 0
+    assert ranked.filter(pl.col("target").is_null())["rank"].to_list() == [1, 2, 3, 4]
+    assert set(ranked["target"].drop_nulls()) == {"spinal_canal_stenosis"}
+
+
 def test_several_tables_are_averaged_and_taken_for_members(tables) -> None:
     """The mean is audited against each."""
     code, said, _ = _audit(tables, tables / "two.csv", "--json")

@@ -48,7 +48,8 @@ from overread.auditing.noise import (
     label_suspicions,
     noise_table,
 )
-from overread.auditing.points import point_evidence, point_suspicions, study_evidence
+from overread.auditing.points import point_evidence, point_suspicions
+from overread.auditing.ranking import rank_studies
 from overread.auditing.review import Review, Suspicion, Verdict
 from overread.auditing.shape import Shape, learn_shape
 from overread.auditing.spec import AuditSpec
@@ -88,6 +89,7 @@ __all__ = [
     "picture_of",
     "point_evidence",
     "point_suspicions",
+    "rank_studies",
     "seeing_columns",
     "seeing_suspicions",
     "shift_chain",
@@ -96,7 +98,6 @@ __all__ = [
     "shift_suspicions",
     "sibling_leak",
     "sibling_suspicions",
-    "study_evidence",
     "subject_folds",
     "swap_evidence",
     "swap_sides",

@@ -20,7 +20,7 @@ from overread.auditing.shape import FREEDOM
 from overread.auditing.spec import AuditSpec, rarity
 from overread.records import Rubric
 
-__all__ = ["point_evidence", "point_suspicions", "study_evidence"]
+__all__ = ["point_evidence", "point_suspicions"]
 
 Floats = NDArray[np.float64]
 # A set tells left from right where the sides lie so many spreads apart.
@@ -63,11 +63,6 @@ def point_evidence(points: pl.DataFrame, rubric: Rubric, *, spec: AuditSpec) -> 
         expected_y=pl.Series(expected[:, 1]),
         why=pl.Series(np.array(list(checks))[table.argmax(axis=1)]),
     ).drop("left", "top", "width", "height")
-
-
-def study_evidence(points: pl.DataFrame) -> pl.DataFrame:
-    """Return study and evidence (that of its worst point), sorted by study."""
-    return points.group_by("study").agg(pl.col("evidence").max()).sort("study")
 
 
 def point_suspicions(frame: pl.DataFrame, *, spec: AuditSpec) -> list[Suspicion]:

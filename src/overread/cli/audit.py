@@ -49,19 +49,20 @@ def audit(  # noqa: PLR0913 - a command has as many options as it needs
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .html, .csv or .json file.")
     ] = None,
+    ranking: Annotated[
+        Path | None, typer.Option(help="A .csv file: all studies, ranked, also by question.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say whether splits, labels, points and predictions can be believed, and what to look at.
 
     Exit code 1 when something is refused, such as predictions that have seen the labels.
     """
-    from overread.auditing import AuditSpec
+    from overread.auditing import AuditSpec, rank_studies
     from overread.auditing import audit as make_audit
 
-    if output is not None and output.suffix not in KINDS:
-        raise typer.BadParameter(f'found "{output.suffix}", expected one of {", ".join(KINDS)}')
-    if output is not None and not output.parent.is_dir():
-        raise FileNotFoundError(f"{output.parent}: found no such folder, expected one to write to")
+    _check_place(output, KINDS)
+    _check_place(ranking, (".csv",))
     spec = AuditSpec()
     paths = [Path(one) for one in what]
     seen = None
@@ -74,9 +75,20 @@ def audit(  # noqa: PLR0913 - a command has as many options as it needs
         lost = next((path for path in paths if not path.is_file()), paths[0])
         raise FileNotFoundError(f"{lost}: found no such table; name tables, or one recipe")
     review = make_audit(tables, spec=spec)
+    if ranking is not None:
+        rank_studies(review).write_csv(ranking)
     _tell(review, output, (images, seen), json=json)
     if review.refused:
         raise typer.Exit(1)
+
+
+def _check_place(file: Path | None, kinds: tuple[str, ...]) -> None:
+    if file is None:
+        return
+    if file.suffix not in kinds:
+        raise typer.BadParameter(f'found "{file.suffix}", expected one of {", ".join(kinds)}')
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"{file.parent}: found no such folder, expected one to write to")
 
 
 def _tables(

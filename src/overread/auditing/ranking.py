@@ -1,0 +1,71 @@
+"""In which order should a person look at the studies? Every study, ranked by its evidence.
+
+A review shows what is more likely wrong than not; a ranking goes on below that, for whoever has
+time for the first hundredth of a set. Labels and points have rankings of their own, the whole set
+and each question as well: who corrects the points of the spinal canal looks at those first. Knows
+the scores of a review and nothing of how they arise.
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from overread.auditing.review import Review
+
+__all__ = ["rank_studies"]
+
+# What is looked at: the kinds of evidence about it.
+LISTS = {"points": ("point", "chain"), "labels": ("label", "side_swap", "level_shift")}
+SCHEMA = {"study": pl.String, "target": pl.String, "kind": pl.String, "evidence": pl.Float64}
+
+
+def rank_studies(review: Review) -> pl.DataFrame:
+    """Rank all studies by their gravest evidence, as a whole and for each question.
+
+    A chain of points counts for every question whose points stand off; an exchange of sides and a
+    shift of levels, which are of all labels of a study, count for the study as a whole.
+
+    Args:
+        review: with the scores of what was looked at.
+
+    Returns:
+        Columns list ("points", "labels"), target (null: all questions), rank (from 1), study, kind
+        (of the gravest evidence), evidence (nats); sorted by list, target and rank, equals by
+        study.
+    """
+    parts = [
+        _ranked(name, frame)
+        for name, kinds in LISTS.items()
+        if len(frame := pl.concat([pl.DataFrame(schema=SCHEMA), *_scores(review, kinds)]))
+    ]
+    empty = {"list": pl.String, "target": pl.String, "rank": pl.Int64}
+    none = pl.DataFrame(schema={**empty, **{k: v for k, v in SCHEMA.items() if k != "target"}})
+    return pl.concat([none, *parts])
+
+
+def _scores(review: Review, kinds: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """Yield the evidence of each kind as columns study, target, kind and evidence."""
+    for kind in kinds:
+        frame = review.scores.get(kind)
+        if frame is None or not len(frame):
+            continue
+        if "targets" in frame.columns:
+            frame = frame.rename({"targets": "target"}).explode("target")
+        elif "target" not in frame.columns:
+            frame = frame.with_columns(target=pl.lit(None, pl.String))
+        yield frame.with_columns(kind=pl.lit(kind)).select(
+            pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
+        )
+
+
+def _ranked(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rank within the whole set and within each question."""
+    whole = frame.with_columns(target=pl.lit(None, pl.String))
+    both = pl.concat([whole, frame.drop_nulls("target")])
+    gravest = both.sort("evidence", "kind", descending=[True, False]).unique(
+        ["study", "target"], keep="first", maintain_order=True
+    )
+    ranked = gravest.sort("target", -pl.col("evidence"), "study").with_columns(
+        list=pl.lit(name), rank=pl.int_range(1, pl.len() + 1).over("target")
+    )
+    return ranked.select("list", "target", "rank", "study", "kind", "evidence")
