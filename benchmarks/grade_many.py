@@ -1,9 +1,10 @@
 """Grade one study with many networks, beside a plain loop over them; results are compared first.
 
 `python -m benchmarks.grade_many --help`. Networks have random weights, which cost the same as
-trained ones; points are the phantom's own, so that every crop shows what it should. Ours decodes a
-study once, cuts each distinct view once and encodes each distinct slice once; the plain loop
-decodes, cuts and predicts network by network, and runs the axial flip as a second whole pass.
+trained ones; points that random networks find are compared and dropped, and the phantom's own taken
+on, so that every crop shows what it should. Ours decodes a study once, cuts each distinct view once
+and encodes each distinct slice once; the plain loop decodes, draws or cuts, and predicts network by
+network, and runs the axial flip as a second whole pass.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,7 +27,15 @@ import torch
 
 from benchmarks.timing import Row, machine, row_of
 from overread.datasets import rsna2024_lumbar
-from overread.inference import Bundle, GradeSpec, cut_study, decode_study, grade_each, study_units
+from overread.inference import (
+    Bundle,
+    GradeSpec,
+    cut_study,
+    decode_study,
+    grade_each,
+    order_locators,
+    study_units,
+)
 from overread.inference.examples import member_examples
 from overread.inference.importing.checkpoints import LazyState
 from overread.inference.importing.lumbar_3rd_settings import (
@@ -43,13 +53,18 @@ from overread.phantoms import forge_lumbar
 __all__ = ["main", "rows"]
 
 SMALL = ("tkmn_0203_f1", "tkmn_S0202_f2", "tkmn_0123_f0", "tkmn_S0204_f2")
-GRADING = importlib.import_module("overread.inference.grade")  # the package shows its function
+# The package shows the functions of these names.
+GRADING = importlib.import_module("overread.inference.grade")
+LOCATING = importlib.import_module("overread.inference.locate")
 OWN = ("spinal", "sides")
 TOLERANCE = 1e-5
 
 
 def write_bundle(folder: Path, names: tuple[str, ...]) -> None:
-    """Write a bundle of the published system with random weights; locators are left small."""
+    """Write a bundle of the published system with random weights; `names` are graders, none = all.
+
+    All graders come with all locators, some with one of each.
+    """
     rubric = rsna2024_lumbar.rubric(rsna2024_lumbar.Spec())
     kept = [
         one for one in GRADERS if not names or {one.name(fold) for fold in one.folds} & {*names}
@@ -73,7 +88,10 @@ def write_bundle(folder: Path, names: tuple[str, ...]) -> None:
         for number, (name, member) in enumerate(members.items())
     }
     locators = {
-        name: {0: locator_network(locator_spec(Spec(), name, rows), seed=0).state_dict()}
+        name: {
+            number: LazyState(partial(_random_locator, locator_spec(Spec(), name, rows), number))
+            for number, _ in enumerate(rows[:1] if names else rows)
+        }
         for name, rows in LOCATORS.items()
     }
     Bundle(recipe, rubric, locators, states).save(folder)
@@ -81,6 +99,42 @@ def write_bundle(folder: Path, names: tuple[str, ...]) -> None:
 
 def _random(member: Any, views: Any, rubric: Any, *, seed: int) -> dict[str, torch.Tensor]:
     return member_network(member, views, rubric, seed=seed).state_dict()
+
+
+def _random_locator(spec: Any, seed: int) -> dict[str, torch.Tensor]:
+    return locator_network(spec, seed=seed).state_dict()
+
+
+def plain_points(bundle: Bundle, study: Any, points: dict[str, Any]) -> None:
+    """Look for points, each network by itself, nothing shared."""
+    for name in order_locators(bundle.recipe.locators):
+        for network in bundle.locator_networks(name):
+            pixels, _ = decode_study(study)
+            LOCATING.locate([network], bundle.recipe.locators[name], pixels, points)
+
+
+def known_points(bundle: Bundle, points: dict[str, Any]) -> Any:
+    """Return a `locate` that does its work and answers with known points."""
+    names = {id(spec): name for name, spec in bundle.recipe.locators.items()}
+
+    def located(networks: Any, spec: Any, pixels: Any, found: Any, *, fold: Any = None) -> Any:
+        LOCATING.locate(networks, spec, pixels, found, fold=fold)
+        return points[names[id(spec)]]
+
+    return located
+
+
+@contextmanager
+def noted_maps() -> Iterator[dict[str, list[np.ndarray]]]:
+    """Note the maps of every call of `locate`, by what its locator looks around."""
+    real, noted = LOCATING._maps, defaultdict(list)  # noqa: SLF001 - what `locate` averages
+
+    def maps(networks: Any, spec: Any, inputs: Any) -> Any:
+        noted[spec.around].append(found := real(networks, spec, inputs))
+        return found
+
+    with mock.patch.object(LOCATING, "_maps", maps):
+        yield noted
 
 
 def plain_loop(bundle: Bundle, study: Any, points: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -144,15 +198,21 @@ def compare(folder: Path, names: tuple[str, ...], studies: int) -> dict[str, Any
     bundle = Bundle.load(folder / "bundle")
     for name in bundle.recipe.members:
         bundle.member_networks(name)
+    for name in bundle.recipe.locators:
+        bundle.locator_networks(name)
     rows: dict[str, Any] = {"load_s": time.perf_counter() - start}
     rows |= {name: [] for name in ("ours_s", "ours_cpu_s", "plain_s", "plain_cpu_s")}
     for study in dataset.studies:
         points = {name: dataset.keypoints[name][study.id] for name in LOCATORS}
-        located = mock.Mock(return_value=(points, ()))
-        with mock.patch.object(GRADING, "_located", located), timed(rows, "ours"):
+        known = mock.patch.object(GRADING, "locate", known_points(bundle, points))
+        with noted_maps() as ours, known, timed(rows, "ours"):
             graded = grade_each(bundle, study, GradeSpec(unseen="answer"))
-        with timed(rows, "plain"):
+        with noted_maps() as theirs, timed(rows, "plain"):
+            plain_points(bundle, study, points)
             plain = joined(bundle, plain_loop(bundle, study, points))
+        gaps = [np.abs(ours[key][0] - np.mean(theirs[key], axis=0)).max() for key in ours]
+        if len(gaps) != len(LOCATORS) or max(gaps) > TOLERANCE:
+            raise ValueError(f"maps of {len(gaps)} locators differ by {gaps}")
         rows["greatest_difference"] = max(
             rows.get("greatest_difference", 0.0), _difference(bundle, graded.predictions, plain)
         )
@@ -192,7 +252,7 @@ def rows(folder: Path, *, names: tuple[str, ...] = SMALL, studies: int = 2) -> I
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     yield row_of(
-        f"a study graded by {len(names) or 52} networks of the lumbar 3rd place",
+        f"a study graded by {len(names) + 2 if names else 73} networks of the lumbar 3rd place",
         "study",
         walls,
         works=works,
@@ -204,7 +264,7 @@ def rows(folder: Path, *, names: tuple[str, ...] = SMALL, studies: int = 2) -> I
 def main() -> None:
     """Run and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true", help="all 52 networks (13 GB of weights)")
+    parser.add_argument("--all", action="store_true", help="all 73 networks (18 GB of weights)")
     parser.add_argument("--member", action="append", help="such as tkmn_0203_f1; repeatable")
     parser.add_argument("--studies", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
@@ -214,7 +274,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = compare(Path(folder), names, options.studies)
     rows["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    rows["members"] = len(names) or 52
+    rows["networks"] = len(names) + 2 if names else 73
     for kind in ("s", "cpu_s"):
         middle = [float(np.median(rows[f"{name}_{kind}"])) for name in ("plain", "ours")]
         rows[f"ratio_{kind}"] = middle[0] / middle[1]
