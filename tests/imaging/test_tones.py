@@ -1,18 +1,11 @@
-"""Tones, blur and holes: each within its limits, and exact where it can be."""
+"""Tones and holes: each within its limits, and exact where it can be."""
 
-import numpy as np
 import pytest
 import torch
 
 from overread.imaging import AugmentSpec
-from overread.imaging.tones import (
-    _gaussian_kernels,
-    _median,
-    _motion_kernels,
-    draw_blurs,
-    draw_holes,
-    draw_tones,
-)
+from overread.imaging.blurs import draw_blurs
+from overread.imaging.tones import draw_holes, draw_tones
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -33,37 +26,6 @@ def holed(values: torch.Tensor, spec: AugmentSpec) -> torch.Tensor:
     holes = draw_holes(len(values), values.shape[2:], spec, seeded())
     assert holes is not None
     return holes.applied(values)
-
-
-def test_median_is_exact() -> None:
-    """The median by minima and maxima is the median of nine."""
-    noise = torch.rand(2, 3, 12, 15, generator=seeded())
-    found = _median(noise)
-    padded = np.pad(noise.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
-    around = [padded[..., y : y + 12, x : x + 15] for y in range(3) for x in range(3)]
-
-    np.testing.assert_array_equal(found, np.median(np.stack(around), axis=0))
-
-
-@pytest.mark.parametrize("limit", [3, 5, 7])
-def test_kernels_keep_brightness(limit) -> None:
-    """Kernels sum to 1, centre on the middle, and differ with amount and angle."""
-    amount = torch.linspace(0, 1, 9)
-    angle = torch.linspace(0, 3.1, 9)
-    steps = torch.arange(limit) - limit // 2
-    for kernels in (_gaussian_kernels(limit, amount), _motion_kernels(limit, amount, angle)):
-        assert kernels.shape == (9, limit, limit)
-        torch.testing.assert_close(kernels.sum((1, 2)), torch.ones(9))
-        assert (kernels.sum(1) * steps).sum(1).abs().max() < 1e-5
-        assert not torch.equal(kernels[0], kernels[-1])
-
-
-def test_motion_runs_along_its_angle() -> None:
-    """Motion at angle 0 blurs along rows, at a right angle along columns."""
-    flat, upright = _motion_kernels(5, torch.ones(2), torch.tensor([0.0, torch.pi / 2]))
-
-    assert flat[2].sum() > 0.99
-    assert upright[:, 2].sum() > 0.99
 
 
 def test_brightness_and_contrast() -> None:
@@ -126,8 +88,10 @@ def test_samples_alone_are_samples_together() -> None:
         assert change is not None
         together = change.applied(values)
         alone = [change.applied(values[i : i + 1], slice(i, i + 1)) for i in range(24)]
+        own = change.applied(values.clone(), own=True)
 
         torch.testing.assert_close(torch.cat(alone), together, atol=1e-6, rtol=0)
+        assert torch.equal(own, together)
         assert not torch.equal(together, values)
 
 

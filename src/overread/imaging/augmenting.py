@@ -13,9 +13,17 @@ from torch.nn import functional
 
 from overread.imaging.augment_spec import AugmentSpec
 from overread.imaging.batches import Batch, seen_slots
-from overread.imaging.tones import Blurs, Holes, Tones, draw_blurs, draw_holes, draw_tones
+from overread.imaging.blurs import Blurs, draw_blurs
+from overread.imaging.tones import Holes, Tones, draw_holes, draw_tones
 from overread.imaging.views import ViewSpec
-from overread.imaging.warps import affine_matrices, chance, distortions, identity_grid, moved
+from overread.imaging.warps import (
+    Places,
+    affine_matrices,
+    chance,
+    draw_places,
+    identity_grid,
+    moved,
+)
 
 __all__ = ["augment", "augment_image"]
 
@@ -57,20 +65,38 @@ def _varied(
 ) -> Tensor:
     """Return the varied windows of crops (B, S, C, rows, columns), normalised."""
     count, slots, channels = stored.shape[:3]
-    places = _places(count, stored.shape[3:], view, spec, generator).to(stored.device)
-    changes = _draw_changes((count, slots * channels, *view.pixels), spec, generator)
-    result = stored.new_empty((count, slots, channels, *view.pixels), dtype=torch.float32)
+    size = view.pixels
+    places = draw_places(count, spec, generator, ratio=size[0] / size[1])
+    changes = _draw_changes((count, slots * channels, *size), spec, generator)
+    result = stored.new_empty((count, slots, channels, *size), dtype=torch.float32)
     black = torch.tensor(-1.0, device=stored.device)
     for part in _parts(result):
-        crops = stored[part].float().flatten(1, 2)
-        images = functional.grid_sample(crops, places[part], **ZEROS)
+        images = _fetched(stored[part], places, part, view)
         for change in changes:
-            images = change.applied(images, part)
+            images = change.applied(images, part, own=True)
         target = result[part]
         torch.add(black, images.view_as(target), alpha=2, out=target)  # as `normalise`
         for sample, slot in (~mask[part]).nonzero().tolist():
             target[sample, slot] = -1
     return result
+
+
+def _fetched(stored: Tensor, places: Places, part: slice, view: ViewSpec) -> Tensor:
+    """Return the windows of some samples' crops as images (n, S * C, H, W) of their own.
+
+    The margin fills what moves in. Where nothing moves, pixels are copied.
+    """
+    if places.still(part):
+        _, rows, columns = view.window
+        window = stored[..., rows, columns]
+        return torch.empty(window.shape, device=stored.device).copy_(window).flatten(1, 2)
+    scales = []
+    for length, seen in zip(reversed(stored.shape[3:]), reversed(view.window[1:]), strict=True):
+        size = seen.stop - seen.start
+        scales.append([size / length, (2 * seen.start - (length - size)) / length])  # 0 = middle
+    window = torch.tensor(scales, device=places.matrix.device)
+    grid = places.grid(part, view.pixels, window).to(stored.device)
+    return functional.grid_sample(stored.float().flatten(1, 2), grid, **ZEROS)
 
 
 def _draw_changes(
@@ -96,26 +122,6 @@ def _parts(images: Tensor) -> list[slice]:
     if images.device.type == "cpu" and count:
         size = max(1, CACHED // images[0].numel())
     return [slice(first, first + size) for first in range(0, count, size)]
-
-
-def _places(
-    count: int,
-    whole: Sequence[int],
-    view: ViewSpec,
-    spec: AugmentSpec,
-    generator: torch.Generator,
-) -> Tensor:
-    """Draw where the windows are fetched, (B, rows, columns, 2); the margin fills what moves in."""
-    size = view.pixels
-    matrix = affine_matrices(count, spec, generator, ratio=size[0] / size[1])
-    field = distortions(count, size, spec, generator)
-    grid = identity_grid(size, generator.device)
-    lengths, windows = reversed(whole), reversed(view.window[1:])
-    for line, length, part in zip((0, 1), lengths, windows, strict=True):
-        seen = part.stop - part.start
-        matrix[:, line] *= seen / length
-        matrix[:, line, 2] += (2 * part.start - (length - seen)) / length  # 0 in the middle
-    return moved(grid[None] if field is None else grid + field, matrix)
 
 
 def _shift_slices(batch: Batch, name: str, most: int, generator: torch.Generator) -> None:
@@ -179,5 +185,5 @@ def augment_image(
         there = torch.where(flipped[:, None, None], there[:, list(swap)], there)
         valid = torch.where(flipped[:, None], valid[:, list(swap)], valid)
     for change in _draw_changes((count, channels, height, width), spec, generator):
-        images = change.applied(images)
+        images = change.applied(images, own=True)
     return images, there, valid
