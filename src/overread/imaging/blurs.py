@@ -116,11 +116,11 @@ def _draw_grain(shape: Sequence[int], deviation: Tensor, generator: torch.Genera
     number, rows, columns = shape
     size = rows * columns
     drawn = min(number, GRAIN_IMAGES) * size
-    options = {"generator": generator, "device": generator.device}
-    numbers = torch.randn(drawn, **options).mul_(deviation)
+    device = generator.device
+    numbers = torch.randn(drawn, generator=generator, device=device).mul_(deviation)
     if number <= GRAIN_IMAGES:
         return Grain(numbers, tuple(range(0, drawn, size)))
-    starts = torch.randint(drawn - size + 1, (number,), **options)
+    starts = torch.randint(drawn - size + 1, (number,), generator=generator, device=device)
     return Grain(numbers, tuple(starts.tolist()))
 
 

@@ -6,6 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+import torch
+
 __all__ = ["ahead"]
 
 T = TypeVar("T")
@@ -15,8 +17,9 @@ T = TypeVar("T")
 def ahead(make: Callable[[int], T], steps: range, *, workers: int) -> Iterator[Iterator[T]]:
     """Give the results of `make(step)` in order, made by `workers` threads ahead of time.
 
-    An error in `make` is raised where its result would have come. On leaving, what is not begun is
-    given up and what is begun is waited for.
+    Each of them computes with one torch thread: a team of threads for a batch and one for the step
+    before it would wait for each other. An error in `make` is raised where its result would have
+    come. On leaving, what is not begun is given up and what is begun is waited for.
 
     Args:
         make: must be safe to call from several threads at once.
@@ -26,11 +29,18 @@ def ahead(make: Callable[[int], T], steps: range, *, workers: int) -> Iterator[I
     if not workers:
         yield (make(step) for step in steps)
         return
-    with ThreadPoolExecutor(workers, thread_name_prefix="overread-feed") as pool:
+    options = {"thread_name_prefix": "overread-feed", "initializer": _compute_alone}
+    with ThreadPoolExecutor(workers, **options) as pool:  # type: ignore[arg-type]
         try:
             yield _results(pool, make, steps, workers + 1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            torch.set_num_threads(torch.get_num_threads())  # for threads that begin later
+
+
+def _compute_alone() -> None:
+    """Give this thread no helpers; threads that run already keep theirs."""
+    torch.set_num_threads(1)
 
 
 def _results(
