@@ -8,6 +8,7 @@ from torch.nn import functional
 from overread.imaging import AugmentSpec
 from overread.imaging.blurs import (
     GRAIN_IMAGES,
+    LEVELS,
     NOISE,
     _gaussian_kernels,
     _median,
@@ -24,8 +25,8 @@ def seeded(seed: int = 0) -> torch.Generator:
 def test_median_is_exact() -> None:
     """The median by minima and maxima is the median of nine."""
     noise = torch.rand(2, 3, 12, 15, generator=seeded())
-    found = _median(noise)
     padded = np.pad(noise.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    found = _median(torch.from_numpy(padded))
     around = [padded[..., y : y + 12, x : x + 15] for y in range(3) for x in range(3)]
 
     np.testing.assert_array_equal(found, np.median(np.stack(around), axis=0))
@@ -65,7 +66,7 @@ def test_blur_is_the_convolution(limit) -> None:
     assert set(blurs.kind) == {0, 1, 2, 3}
     for sample, kind in enumerate(blurs.kind):
         if kind == 1:
-            expected = _median(values[sample])
+            expected = _median(functional.pad(values[sample], (1, 1, 1, 1), mode="replicate"))
         elif kind == NOISE:
             expected = values[sample]  # of no deviation
         else:
@@ -73,7 +74,8 @@ def test_blur_is_the_convolution(limit) -> None:
             kernel = kernels[kind][sample]
             expected = functional.conv2d(padded[:, None], kernel[None, None])[:, 0]
 
-        torch.testing.assert_close(found[sample], expected, atol=1e-6, rtol=0)
+        near = 1e-6 if kind != 1 else 0.51 / LEVELS
+        torch.testing.assert_close(found[sample], expected, atol=near, rtol=0)
 
 
 @pytest.mark.parametrize("number", [2, 15])

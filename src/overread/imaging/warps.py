@@ -112,13 +112,13 @@ class Places:
             matrix = matrix * window[:, :1]
             matrix[:, :, 2] += window[:, 1]
         first, last, _ = part.indices(len(self.kind))
-        result = torch.empty(last - first, *shape, 2, device=matrix.device)
+        result = torch.empty(last - first, 2, *shape, device=matrix.device)
         y, x = _lines(shape, matrix.device)
         for place, ((xx, xy, x0), (yx, yy, y0)) in enumerate(matrix.tolist()):
             across, down = self._displaced(first + place, x, y)
-            torch.add(across * xx + x0, down, alpha=xy, out=result[place, ..., 0])
-            torch.add(down * yy + y0, across, alpha=yx, out=result[place, ..., 1])
-        return result
+            torch.add(across * xx + x0, down, alpha=xy, out=result[place, 0])
+            torch.add(down * yy + y0, across, alpha=yx, out=result[place, 1])
+        return result.permute(0, 2, 3, 1)
 
     def _displaced(self, sample: int, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return x (1, columns) and y (rows, 1) of a sample distorted, as large as they must be."""
