@@ -1,17 +1,31 @@
-"""Time the sides of one path in turn, say what came out, and on what machine."""
+"""Time the sides of one path in turn, say what came out, on what machine, and where time goes."""
 
+import cProfile
 import gc
 import importlib.metadata
 import os
 import platform
+import pstats
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Row", "compare", "machine", "row_of", "take_turns"]
+__all__ = [
+    "Row",
+    "because",
+    "compare",
+    "explained",
+    "machine",
+    "profile_of",
+    "row_of",
+    "take_turns",
+]
+
+TOLD = 7  # parts of a profile
 
 PEERS = (
     "albumentations",
@@ -42,9 +56,12 @@ class Row:
         measure: "ms" or "MiB".
         limit: whether the ratio is ours over theirs and must stay below the target.
         low, high: least and greatest ratio of one turn.
+        iqr, theirs_iqr: between the quartiles of the turns, in `measure`.
         cpu_ratio: the ratio in seconds of the processor, which other programs disturb less.
         others: {name: median} of everything that was tried.
-        note: how correctness was checked, and why a target was missed.
+        note: how correctness was checked.
+        why: the reason, where the target was missed.
+        profile: where our time goes, where the target was missed.
     """
 
     path: str
@@ -57,9 +74,13 @@ class Row:
     limit: bool = False
     low: float | None = None
     high: float | None = None
+    iqr: float | None = None
+    theirs_iqr: float | None = None
     cpu_ratio: float | None = None
     others: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    why: str = ""
+    profile: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -94,6 +115,8 @@ def compare(
 ) -> Row:
     """Run all sides in turn, after one turn that does not count; medians.
 
+    Where the target is missed, ours is run once more under a profiler.
+
     Args:
         path: what is done.
         unit: what one number stands for.
@@ -106,7 +129,39 @@ def compare(
         note: for the table.
     """
     walls, works = take_turns({"": ours, **(others or {})}, repeats=repeats, per=per)
-    return row_of(path, unit, walls, works=works, target=target, against=against, note=note)
+    row = row_of(path, unit, walls, works=works, target=target, against=against, note=note)
+    return explained(row, ours)
+
+
+def explained(row: Row, ours: Callable[[], Any]) -> Row:
+    """Return a row that missed its target with a profile of our side; others as they are."""
+    return replace(row, profile=profile_of(ours)) if row.reached is False else row
+
+
+def because(row: Row, why: str) -> Row:
+    """Return a row that missed its target with the reason; others as they are."""
+    return replace(row, why=why) if row.reached is False else row
+
+
+def profile_of(action: Callable[[], Any]) -> str:
+    """Run an action and tell in which functions its time goes, without those that they call."""
+    profiler = cProfile.Profile()
+    profiler.runcall(action)
+    parts: dict[str, float] = {}
+    for (path, _, name), (_, _, seconds, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
+        known = _function(path, name)
+        parts[known] = parts.get(known, 0.0) + seconds
+    whole = sum(parts.values()) or 1.0
+    largest = sorted(parts, key=lambda one: -parts[one])[:TOLD]
+    return ", ".join(f"{one} {parts[one] / whole:.0%}" for one in largest)
+
+
+def _function(path: str, name: str) -> str:
+    """Return the short name of a function, such as "grid_sampler" or "blurs._add_up"."""
+    if path == "~":
+        words = name.strip("<>{}").removeprefix("built-in method ").removeprefix("method ")
+        return words.partition(" of ")[0].strip("'").rpartition(".")[2]
+    return f"{Path(path).stem}.{name.strip('<>')}"
 
 
 def take_turns(
@@ -148,9 +203,10 @@ def row_of(
         note: for the table.
     """
     medians = {name: statistics.median(values) for name, values in walls.items()}
+    spreads = {name: _between_quartiles(values) for name, values in walls.items()}
     ours = medians.pop("")
     if not medians:
-        return Row(path, unit, ours, note=note)
+        return Row(path, unit, ours, iqr=spreads[""], note=note)
     best = against or min(medians, key=lambda name: medians[name])
     turns = [theirs / mine for theirs, mine in zip(walls[best], walls[""], strict=True)]
     busy = {name: statistics.median(values) for name, values in (works or {}).items()}
@@ -163,15 +219,25 @@ def row_of(
         target,
         low=min(turns),
         high=max(turns),
+        iqr=spreads[""],
+        theirs_iqr=spreads[best],
         cpu_ratio=busy[best] / busy[""] if busy.get("") else None,
         others=medians,
         note=note,
     )
 
 
+def _between_quartiles(values: Sequence[float]) -> float:
+    if len(values) < 2:
+        return 0.0
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return high - low
+
+
 def machine() -> dict[str, Any]:
-    """Return processor, cores, load, versions and commit."""
+    """Return time, processor, cores, load, versions and commit."""
     return {
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
