@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from field_study import LEVELS, SAGITTAL, discs, field_stack, study_of
 
 from overread.imaging import (
@@ -85,7 +84,7 @@ def test_identity_knows_all_settings() -> None:
 
 
 def test_collate() -> None:
-    """Stored crops become tensors as they are; `centre` takes exactly their middle pixels."""
+    """Stored crops become arrays as they are; `centre` takes exactly their middle pixels."""
     study = study_of(field_stack("sagittal_t1", SAGITTAL, count=3))
     view = ViewSpec.model_validate({**PLAIN, "around": "discs", "size_mm": (10, 12)})
     units = [cut(view, study, {"discs": discs()}, site) for site in LEVELS[1:4]]
@@ -93,8 +92,8 @@ def test_collate() -> None:
     middle = centre(batch, {"near": view})["near"]
 
     assert batch["near"].shape == (3, 2, 1, *view.stored)
-    assert (torch.float16, torch.float32) == (batch["near"].dtype, middle.dtype)
-    assert batch["near.mask"].dtype == torch.bool
+    assert (np.float16, np.float32) == (batch["near"].dtype, middle.dtype)
+    assert batch["near.mask"].dtype == np.bool_
     assert batch["near.offsets"][0].tolist() == units[0].offsets_mm.tolist()
     expected = units[2].pixels[:, :, 1:11, 2:14].astype(np.float32) * 2 - 1
     np.testing.assert_array_equal(middle[2], expected)

@@ -20,6 +20,8 @@ from overread.inference.engines import (
     compare_grades,
     export,
 )
+from overread.inference.engines.graph import Form
+from overread.inference.engines.graph_network import GraphNetwork
 
 pytest.importorskip("onnxruntime", reason="pip install overread[export]")
 ONNX = Way(engine="onnx")
@@ -56,16 +58,38 @@ def test_record_goes_with_the_bundle(written, lumbar_bundle):
     assert done.hash == loaded.hash != lumbar_bundle.hash
 
 
-def test_no_torch_network_is_built(written, two_studies, monkeypatch):
-    """Grading with graphs needs neither state dicts nor the code that builds networks."""
-    from overread.inference import bundle as module
+def test_torch_is_not_opened(written, two_studies):
+    """Grading with graphs opens no torch, which takes longer to open than a study to be graded.
 
-    monkeypatch.setattr(module, "member_network", None)
-    monkeypatch.setattr(module, "locator_network", None)
-    loaded = Bundle.load(written[1])
+    What is said is what a process says that has opened it.
+    """
+    code = (
+        "import json, sys; from pathlib import Path; from overread.inference import Bundle, grade\n"
+        "grades = grade(Bundle.load(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+        "print(json.dumps(['torch' in sys.modules, grades.to_json()]))"
+    )
+    command = [sys.executable, "-c", code, str(written[1]), str(two_studies)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    opened, said = json.loads(told)
 
-    assert (loaded.members["wide"], loaded.locators["discs"]) == ({}, {})
-    assert grade(loaded, two_studies).studies[0].refused is None
+    assert not opened
+    here = grade(Bundle.load(written[1]), two_studies).to_json()
+    assert said["studies"] == json.loads(json.dumps(here["studies"]))
+
+
+def test_graph_looks_at_the_channels_in_the_middle():
+    """A locator's graph takes the images of a whole that sees more neighbouring slices."""
+    seen = []
+    form = Form(kind="image", inputs=("image",), outputs=("maps",))
+
+    def ask(inputs):
+        seen.append(inputs["image"])
+        return {"maps": inputs["image"]}
+
+    images = np.arange(5, dtype=np.float32).reshape(1, 5, 1, 1)
+    GraphNetwork(form, ask, channels=3)(images)
+
+    assert seen[0].flatten().tolist() == [1, 2, 3]
 
 
 def test_graph_takes_any_number_of_units(written, lumbar_bundle):
@@ -83,7 +107,7 @@ def test_graph_takes_any_number_of_units(written, lumbar_bundle):
         batch["top"][-1] = batch["top"][0]
         with torch.inference_mode():
             expected = network(batch)
-        said = graph(batch)
+        said = graph({key: value.numpy() for key, value in batch.items()})
         for name, value in said.items():
             np.testing.assert_allclose(expected[name], value, atol=1e-4)
 

@@ -7,20 +7,24 @@ from overread import shelf
 if typing.TYPE_CHECKING:
     from overread.imaging.augment_spec import PRESETS, AugmentSpec
     from overread.imaging.augmenting import augment, augment_image
-    from overread.imaging.batches import Batch, Crops, centre, collate, mirror, normalise
+    from overread.imaging.batches import (
+        Arrays,
+        Batch,
+        Crops,
+        centre,
+        collate,
+        mirror,
+        normalise,
+        tensors,
+    )
     from overread.imaging.chains import ChainReport, ChainSpec, check_chain
     from overread.imaging.counting import CountedChain, CountSpec, count_chain
     from overread.imaging.curves import chain_direction, chain_spacing
     from overread.imaging.cutting import cut
-    from overread.imaging.heatmaps import (
-        cells_to_pixels,
-        decode_heatmaps,
-        heatmap_radius,
-        pixels_to_cells,
-        render_heatmaps,
-    )
+    from overread.imaging.heatmaps import heatmap_radius, pixels_to_cells, render_heatmaps
     from overread.imaging.levels import assign_levels, crosses_segments, level_polyline
     from overread.imaging.orientation import in_plane_axes, plane_of, slice_offsets, slice_order
+    from overread.imaging.peaks import cells_to_pixels, decode_heatmaps
     from overread.imaging.pixels import StudyPixels, study_stacks
     from overread.imaging.reading import (
         IMAGE_SUFFIXES,
@@ -48,6 +52,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "PRESETS",
     "ROLE_PLANE",
+    "Arrays",
     "AugmentSpec",
     "Batch",
     "ChainReport",
@@ -98,4 +103,5 @@ __all__ = [
     "slice_order",
     "stretch",
     "study_stacks",
+    "tensors",
 ]

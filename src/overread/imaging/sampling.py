@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
+from overread.imaging.fetching import fetch
 from overread.imaging.windows import stretch
 
 __all__ = ["Lattice", "Source", "sample", "sample_exactly"]
@@ -79,8 +78,8 @@ class Lattice:
         """Return the lattice of the first crop alone."""
         return Lattice(self.centre[:1], self.down[:1], self.right[:1], self.shape)
 
-    def grid(self, corners: Floats, size: Sequence[int]) -> torch.Tensor:
-        """Return the coordinates of all crop pixels for `grid_sample`, (n, rows, columns, 2).
+    def grid(self, corners: Floats, size: Sequence[int]) -> NDArray[np.float32]:
+        """Return the coordinates of all crop pixels for `fetch`, (n, rows, columns, 2).
 
         Args:
             corners: (n, 2) where the regions that are sampled start in their slices.
@@ -91,8 +90,10 @@ class Lattice:
         start = ((self.centre - corners) * unit - 1)[:, None]
         down = start + rows * (self.down * unit)[:, None]
         right = columns * (self.right * unit)[:, None]
-        lines = [torch.from_numpy(line.astype(np.float32)) for line in (down, right)]
-        return lines[0][:, :, None] + lines[1][:, None]
+        places: NDArray[np.float32] = (
+            down.astype(np.float32)[:, :, None] + right.astype(np.float32)[:, None]
+        )
+        return places
 
 
 def _subsamples(step: float) -> int:
@@ -103,8 +104,7 @@ def _subsamples(step: float) -> int:
 
 def sample(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float16]:
     """Return the crops of some slices, one each, as they are kept; see `sample_exactly`."""
-    crops: NDArray[np.float16] = _sampled(sources, lattice).half().contiguous().numpy()
-    return crops
+    return _sampled(sources, lattice).astype(np.float16, order="C")
 
 
 def sample_exactly(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float32]:
@@ -120,32 +120,23 @@ def sample_exactly(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.fl
     Returns:
         (n, channels, rows, columns), 0-1; channels are window by window, colours together.
     """
-    crops: NDArray[np.float32] = _sampled(sources, lattice).contiguous().numpy()
-    return crops
+    return np.ascontiguousarray(_sampled(sources, lattice))
 
 
-def _sampled(sources: Sequence[Source], lattice: Lattice) -> torch.Tensor:
+def _sampled(sources: Sequence[Source], lattice: Lattice) -> NDArray[np.float32]:
     fine, factors = lattice.refined()
     regions, corners = _regions(sources, fine)
-    images = torch.from_numpy(regions)
     if fine.shared() and (corners == corners[0]).all():
         # Slices that lie straight behind one another are channels of one image: three times faster.
         grid = fine.first().grid(corners[:1], regions.shape[2:])
-        crops = _fetched(images.flatten(0, 1)[None], grid)[0].reshape(
-            *regions.shape[:2], *fine.shape
-        )
+        stacked = regions.reshape(1, -1, *regions.shape[2:])
+        crops = fetch(stacked, grid).reshape(*regions.shape[:2], *fine.shape)
     else:
-        crops = _fetched(images, fine.grid(corners, regions.shape[2:]))
-    return _means(_means(crops, factors[1]).transpose(-1, -2), factors[0]).transpose(-1, -2)
+        crops = fetch(regions, fine.grid(corners, regions.shape[2:]))
+    return _means(_means(crops, factors[1]).swapaxes(-1, -2), factors[0]).swapaxes(-1, -2)
 
 
-def _fetched(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    return functional.grid_sample(
-        images, grid, mode="bilinear", padding_mode="zeros", align_corners=True
-    )
-
-
-def _means(values: torch.Tensor, factor: int) -> torch.Tensor:
+def _means(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Return the means of neighbouring values along the last axis.
 
     Outer pairs are added first, so that the mirrored sum is the same to the last bit.
@@ -153,10 +144,11 @@ def _means(values: torch.Tensor, factor: int) -> torch.Tensor:
     if factor == 1:
         return values
     parts = [values[..., i::factor] for i in range(factor)]
-    total = parts[factor // 2] if factor % 2 else torch.zeros_like(parts[0])
+    total = parts[factor // 2] if factor % 2 else np.zeros_like(parts[0])
     for i in range(factor // 2):
         total = total + (parts[i] + parts[-1 - i])
-    return total / factor
+    means: NDArray[np.float32] = total / np.float32(factor)
+    return means
 
 
 def _regions(sources: Sequence[Source], lattice: Lattice) -> tuple[NDArray[np.float32], Floats]:

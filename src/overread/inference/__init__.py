@@ -8,6 +8,7 @@ import typing
 from overread import shelf
 
 if typing.TYPE_CHECKING:
+    from overread.inference.asking import Network, look_together
     from overread.inference.bundle import Bundle, BundleRecipe, rubric_from_json, rubric_to_json
     from overread.inference.bundle_files import BundleError
     from overread.inference.cuts import (
@@ -38,7 +39,7 @@ if typing.TYPE_CHECKING:
         locator_loss,
         trusted_points,
     )
-    from overread.inference.locator_networks import locator_network, look_together
+    from overread.inference.locator_networks import locator_network
     from overread.inference.member import (
         EmbedSpec,
         MemberSpec,
@@ -75,6 +76,7 @@ __all__ = [
     "Marked",
     "MemberExamples",
     "MemberSpec",
+    "Network",
     "Picture",
     "Seen",
     "StudyCuts",

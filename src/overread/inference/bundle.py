@@ -8,15 +8,14 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from overread.ensembling import ConformalSpec, DecisionSpec
 from overread.imaging import ViewSpec
+from overread.inference.asking import Network, look_together
 from overread.inference.bundle_files import (
     BundleError,
     read_arrays,
@@ -25,11 +24,10 @@ from overread.inference.bundle_files import (
     write_checked,
 )
 from overread.inference.engines.graph import GRAPH, Graph, read_engines, write_engines
-from overread.inference.engines.running import GraphNetwork, in_way
+from overread.inference.engines.graph_network import open_graph
 from overread.inference.engines.ways import Way
 from overread.inference.ensemble import EnsembleSpec
 from overread.inference.locator import LocatorSpec
-from overread.inference.locator_networks import locator_network, look_together
 from overread.inference.member import (
     MemberSpec,
     member_heads,
@@ -37,14 +35,18 @@ from overread.inference.member import (
     units_at_once,
     view_shapes,
 )
-from overread.inference.shells import Shells
 from overread.inference.table_spec import TableSpec
 from overread.records import Derived, Rubric, Target
 from overread.shelf import Named, Spec, take
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from overread.inference.shells import Shells
+
 __all__ = ["Bundle", "BundleRecipe", "rubric_from_json", "rubric_to_json"]
 
-State = Mapping[str, Tensor]
+State: TypeAlias = "Mapping[str, Tensor]"
 THRESHOLDS = "sets/thresholds"
 S = TypeVar("S", LocatorSpec, MemberSpec)
 
@@ -104,7 +106,7 @@ class Bundle:
     thresholds: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     graphs: Mapping[str, Mapping[int, Graph]] = field(default_factory=dict)
     ways: Mapping[str, Way] = field(default_factory=dict)
-    stand_ins: Mapping[str, Mapping[int, nn.Module]] = field(default_factory=dict)
+    stand_ins: Mapping[str, Mapping[int, Network]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that each locator and member has networks."""
@@ -128,12 +130,17 @@ class Bundle:
         for name in self.recipe.members:
             yield "member", name, self.members.get(name, {})
 
-    def networks(self) -> dict[str, dict[int, nn.Module]]:
+    @property
+    def needs_torch(self) -> bool:
+        """Whether torch runs any of the networks."""
+        return any(states for _, _, states in self._states()) or bool(self.stand_ins)
+
+    def networks(self) -> dict[str, dict[int, Network]]:
         """Return all networks: {part: {fold: network}}."""
         found = {f"locator-{name}": nets for name, nets in self._locator_networks.items() if nets}
         return found | {f"member-{name}": nets for name, nets in self._member_networks.items()}
 
-    def locator_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
+    def locator_networks(self, name: str, fold: int | None = None) -> list[Network]:
         """Return the networks of a locator, or of its parts: of one fold, or of all."""
         spec, locators = self.recipe.locators[name], self.recipe.locators
         return [
@@ -143,43 +150,44 @@ class Bundle:
             if fold in (None, own)
         ]
 
-    def member_networks(self, name: str, fold: int | None = None) -> list[nn.Module]:
+    def member_networks(self, name: str, fold: int | None = None) -> list[Network]:
         """Return the networks of a member: of one fold, or of all."""
         networks = self._member_networks[name]
         return list(networks.values()) if fold is None else [networks[fold]]
 
     @cached_property
-    def _locator_networks(self) -> dict[str, dict[int, nn.Module]]:
-        shells = Shells()
-        found: dict[str, dict[int, nn.Module]] = {}
+    def _locator_networks(self) -> dict[str, dict[int, Network]]:
+        filled = _Filled()
+        found: dict[str, dict[int, Network]] = {}
         for name, spec in self.recipe.locators.items():
             kind = repr((spec.model, spec.channels, spec.maps, spec.turned))
-            build = partial(_build_locator, spec)
-            fill = partial(shells.filled, kind, build)
+            fill = partial(filled, kind, partial(_build_locator, spec))
             found[name] = {} if spec.of else self._ready("locator", name, fill)
         return found
 
     @cached_property
-    def _member_networks(self) -> dict[str, dict[int, nn.Module]]:
-        shells, views = Shells(), self.recipe.views
-        found: dict[str, dict[int, nn.Module]] = {}
+    def _member_networks(self) -> dict[str, dict[int, Network]]:
+        filled, views = _Filled(), self.recipe.views
+        found: dict[str, dict[int, Network]] = {}
         for name, spec in self.recipe.members.items():
             units = units_at_once(self.rubric, spec)
             asked = (view_shapes(spec, views), member_heads(self.rubric, spec), units)
             kind = repr((spec.model, spec.embeds, *asked))
             build = partial(_build_member, spec, views, self.rubric)
-            found[name] = self._ready("member", name, partial(shells.filled, kind, build))
+            found[name] = self._ready("member", name, partial(filled, kind, build))
         return found
 
     def _ready(
-        self, kind: str, name: str, fill: Callable[[State], nn.Module]
-    ) -> dict[int, nn.Module]:
+        self, kind: str, name: str, fill: "Callable[[State], nn.Module]"
+    ) -> dict[int, Network]:
         """Return the networks of a part: those that stand in, its graphs, or torch's own."""
         part = f"{kind}-{name}"
         if part in self.stand_ins:
             return dict(self.stand_ins[part])
         if part in self.graphs:
-            return {fold: GraphNetwork(graph) for fold, graph in self.graphs[part].items()}
+            return {fold: open_graph(graph) for fold, graph in self.graphs[part].items()}
+        from overread.inference.engines.running import in_way
+
         states = (self.locators if kind == "locator" else self.members)[name]
         way = self.ways.get(part, Way())
         return {
@@ -264,11 +272,28 @@ def _states(folder: Path, kind: str, name: str) -> dict[int, State]:
     return {fold: read_state(paths[fold]) for fold in sorted(paths)}
 
 
-def _build_locator(spec: LocatorSpec) -> nn.Module:
+class _Filled:
+    """Networks of torch around given weights; `Shells` that are opened when there are any."""
+
+    @cached_property
+    def shells(self) -> "Shells":
+        """The empty networks."""
+        from overread.inference.shells import Shells
+
+        return Shells()
+
+    def __call__(self, kind: str, build: "Callable[[], nn.Module]", state: State) -> "nn.Module":
+        """Return a network with these weights."""
+        return self.shells.filled(kind, build, state)
+
+
+def _build_locator(spec: LocatorSpec) -> "nn.Module":
+    from overread.inference.locator_networks import locator_network
+
     return locator_network(_bare(spec), seed=0)
 
 
-def _build_member(spec: MemberSpec, views: Mapping[str, ViewSpec], rubric: Rubric) -> nn.Module:
+def _build_member(spec: MemberSpec, views: Mapping[str, ViewSpec], rubric: Rubric) -> "nn.Module":
     return member_network(_bare(spec), views, rubric, seed=0)
 
 
@@ -281,7 +306,7 @@ def _bare(spec: S) -> S:
     return spec.model_copy(update={"model": model})
 
 
-def _loaded(fill: Callable[[State], nn.Module], state: State, what: str) -> nn.Module:
+def _loaded(fill: "Callable[[State], nn.Module]", state: State, what: str) -> "nn.Module":
     try:
         return fill(state)
     except RuntimeError as error:
@@ -305,7 +330,7 @@ def _check_trust(recipe: BundleRecipe, trusted: Sequence[str]) -> None:
 
 
 def _versions() -> dict[str, str]:
-    return {"overread": version("overread"), "torch": torch.__version__}
+    return {"overread": version("overread"), "torch": version("torch")}
 
 
 def rubric_to_json(rubric: Rubric) -> dict[str, Any]:

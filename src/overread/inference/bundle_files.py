@@ -8,14 +8,15 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
-import safetensors.torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "BundleError",
@@ -40,7 +41,7 @@ class BundleError(ValueError):
 def write_checked(
     folder: Path,
     content: Mapping[str, Any],
-    states: Mapping[str, Mapping[str, Tensor]],
+    states: Mapping[str, Mapping[str, "Tensor"]],
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]],
     *,
     copies: Mapping[str, Path] | None = None,
@@ -85,10 +86,12 @@ def write_checked(
 def _write(
     partial: Path,
     content: Mapping[str, Any],
-    states: Mapping[str, Mapping[str, Tensor]],
+    states: Mapping[str, Mapping[str, "Tensor"]],
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]],
 ) -> str:
     for path, state in states.items():
+        import safetensors.torch
+
         target = _place(partial, path)
         safetensors.torch.save_file(
             {name: value.detach().cpu().contiguous() for name, value in state.items()}, target
@@ -141,12 +144,14 @@ def read_hash(folder: Path) -> str:
     return str(_read_index(folder)["hash"])
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, "Tensor"]:
     """Read a state dict.
 
     Raises:
         BundleError: if the file is no safetensors file.
     """
+    import safetensors.torch
+
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError) as error:

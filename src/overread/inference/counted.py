@@ -149,7 +149,7 @@ def counted_points(
     count = min(len(chain), len(names))
     stride = pixels // maps.shape[-2]
     cells = np.concatenate([chain.points[:count, None], chain.ends[:count]], axis=1)
-    places = cells_to_pixels(torch.from_numpy(cells.reshape(-1, 2)), stride).numpy()
+    places = cells_to_pixels(cells.reshape(-1, 2), stride)
     world = np.mean(
         [planes.to_world(np.full(len(places), index), places) for index in range(len(planes))],
         axis=0,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from overread.imaging import cells_to_pixels, check_chain, decode_heatmaps
@@ -46,12 +45,12 @@ def decode_points(
             two central slices give a point between them.
         maps: (n, K, h, w) probabilities.
     """
-    mean = torch.from_numpy(maps).mean(0)
+    mean = maps.mean(axis=0)
     cells, confidence = decode_heatmaps(mean, method=spec.decode.method, radius=spec.heat.radius)
     stride = spec.pixels[0] // maps.shape[-2]
-    pixels = cells_to_pixels(cells.double(), stride).numpy()
+    pixels = cells_to_pixels(cells, stride)
     each = [planes.to_world(np.full(len(names), index), pixels) for index in range(len(planes))]
-    return PointSet(names, np.mean(each, axis=0), confidence.double().numpy())
+    return PointSet(names, np.mean(each, axis=0), confidence)
 
 
 def average_points(order: Sequence[str], found: Sequence[PointSet]) -> PointSet:

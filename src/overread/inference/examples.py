@@ -5,18 +5,21 @@ The loop, the loss and the disk are not known here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from overread.imaging import ViewSpec, augment, centre, collate, mirror
+from overread.imaging import Arrays, ViewSpec, centre, collate, mirror, tensors
 from overread.inference.cuts import StudyCuts
 from overread.inference.marks import Points, marked_slots
 from overread.inference.member import MemberSpec, asked_targets, member_heads
 from overread.inference.offsets import offset_labels, partner_head, scan_numbers
 from overread.records import Labels, RecordError, Rubric
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = ["MemberExamples", "UnitLabels", "member_examples", "unit_labels"]
 
@@ -133,8 +136,8 @@ class MemberExamples:
         return [float(share) for share in 1 / counts[index.ravel()]]
 
     def batch(
-        self, indices: Sequence[int], *, generator: torch.Generator | None
-    ) -> dict[str, Tensor]:
+        self, indices: Sequence[int], *, generator: "torch.Generator | None"
+    ) -> "dict[str, Tensor]":
         """Return the inputs and, where known, the labels of some units.
 
         Args:
@@ -146,62 +149,89 @@ class MemberExamples:
             "target.{name}" (B, grades) and "weight.{name}" (B,) of the network's heads; with marks
             also "slice_target.{name}" (B, slots of all views, grades) and "slice_weight.{name}".
         """
+        if generator is None:
+            return tensors(self.arrays(indices))
         flipped = self.flips(len(indices), generator)
         asked = dict.fromkeys(self.member.inputs, (indices, flipped))
-        batch = self.images(asked, generator=generator)
-        batch["site"] = torch.from_numpy(self.sites[list(indices)])
+        batch = self.varied(asked, generator)
+        return batch | tensors(self._beside(indices, flipped, batch))
+
+    def arrays(self, indices: Sequence[int]) -> Arrays:
+        """Return what `batch` gives without a generator, for networks that do not run in torch."""
+        flipped = self.flips(len(indices), None)
+        batch = self.images(dict.fromkeys(self.member.inputs, (indices, flipped)))
+        return batch | self._beside(indices, flipped, batch)
+
+    def _beside(
+        self, indices: Sequence[int], flipped: NDArray[np.bool_], batch: "dict[str, Any]"
+    ) -> Arrays:
+        """Return sites and labels; takes the marks out of the batch of images."""
         targets = self.targets(indices, flipped)
         slices = self._slice_targets(batch, targets, flipped)
-        return batch | targets | slices
+        return {"site": self.sites[list(indices)], **targets, **slices}
 
-    def images(
-        self,
-        asked: Mapping[str, tuple[Sequence[int], Tensor]],
-        *,
-        generator: torch.Generator | None,
-    ) -> dict[str, Tensor]:
+    def images(self, asked: Mapping[str, tuple[Sequence[int], NDArray[np.bool_]]]) -> Arrays:
         """Return what networks see of some units.
 
         Args:
             asked: {view: (units, for each whether it is given mirrored)}; what other members made
                 of units stands beside views, and is neither mirrored nor varied.
-            generator: given for training: images are augmented.
         """
-        batch: dict[str, Tensor] = {}
-        for view, (indices, flipped) in asked.items():
-            batch |= self._stored(view, indices, flipped)
-        views = {name: self.views[name] for name in asked if name in self.member.views}
-        if generator is not None:
-            return augment(batch, self.member.augment, views=views, generator=generator)
-        batch = centre(batch, views)
+        batch = centre(self._all_stored(asked), self._views_of(asked))
         if self.flipped:
-            batch |= {name: batch[name].flip(-1) for name in self.member.flip}
+            batch |= {name: batch[name][..., ::-1].copy() for name in self.member.flip}
         return batch
 
-    def _stored(self, view: str, indices: Sequence[int], flipped: Tensor) -> dict[str, Tensor]:
+    def varied(
+        self,
+        asked: Mapping[str, tuple[Sequence[int], NDArray[np.bool_]]],
+        generator: "torch.Generator",
+    ) -> "dict[str, Tensor]":
+        """Return what networks see of some units in training: augmented images."""
+        from overread.imaging import augment
+
+        batch = tensors(self._all_stored(asked))
+        views = self._views_of(asked)
+        return augment(batch, self.member.augment, views=views, generator=generator)
+
+    def _views_of(self, asked: Mapping[str, object]) -> dict[str, ViewSpec]:
+        return {name: self.views[name] for name in asked if name in self.member.views}
+
+    def _all_stored(self, asked: Mapping[str, tuple[Sequence[int], NDArray[np.bool_]]]) -> Arrays:
+        batch: Arrays = {}
+        for view, (indices, flipped) in asked.items():
+            batch |= self._stored(view, indices, flipped)
+        return batch
+
+    def _stored(self, view: str, indices: Sequence[int], flipped: NDArray[np.bool_]) -> Arrays:
         """Return the stored crops of some units in one view, mirrored where asked, with marks."""
         rows = self.rows[list(indices)]
         batch = collate({view: [self.cuts[view][study].of(unit) for study, unit in rows]})
         if view in self.marks:
             slots = np.stack([self.marks[view][study][unit] for study, unit in rows])
-            batch[f"{view}.marks"] = torch.from_numpy(slots)
+            batch[f"{view}.marks"] = slots
         if not flipped.any():
             return batch
         turned = mirror(batch, {view: self.views[view]})
         return {name: _choose(flipped, turned[name], batch[name]) for name in batch}
 
-    def flips(self, count: int, generator: torch.Generator | None) -> Tensor:
+    def flips(self, count: int, generator: "torch.Generator | None") -> NDArray[np.bool_]:
         """Return for each of some units, or studies, whether it is given mirrored."""
-        turned = torch.full((count,), self.turned)
+        turned = np.full(count, self.turned)
         if generator is None:
             return turned
-        return turned ^ (torch.rand(count, generator=generator) < self.member.mirror_chance)
+        import torch
 
-    def targets(self, indices: Sequence[int], flipped: Tensor) -> dict[str, Tensor]:
+        drawn: NDArray[np.bool_] = (
+            torch.rand(count, generator=generator) < self.member.mirror_chance
+        ).numpy()
+        return turned ^ drawn
+
+    def targets(self, indices: Sequence[int], flipped: NDArray[np.bool_]) -> Arrays:
         """Return the labels of the heads; those of the partner where the unit is mirrored."""
         if self.labels is None:
             return {}
-        found: dict[str, Tensor] = {}
+        found: Arrays = {}
         index = list(indices)
         for name in member_heads(self.rubric, self.member):
             partner = partner_head(self.rubric, name)
@@ -209,14 +239,14 @@ class MemberExamples:
                 ("target", self.labels.probabilities),
                 ("weight", self.labels.weight),
             ):
-                own = torch.from_numpy(table[name][index])
-                other = torch.from_numpy(table[partner][index])
-                found[f"{kind}.{name}"] = _choose(flipped, other, own)
+                found[f"{kind}.{name}"] = _choose(
+                    flipped, table[partner][index], table[name][index]
+                )
         return found
 
     def _slice_targets(
-        self, batch: dict[str, Tensor], targets: Mapping[str, Tensor], flipped: Tensor
-    ) -> dict[str, Tensor]:
+        self, batch: "dict[str, Any]", targets: Arrays, flipped: NDArray[np.bool_]
+    ) -> Arrays:
         """Return the labels of slots; takes the marks out of the batch.
 
         A marked slot has the unit's label, and its greatest share as weight (as published: 1 for
@@ -224,20 +254,20 @@ class MemberExamples:
         """
         if not self.marks:
             return {}
-        marks = torch.cat([batch.pop(f"{view}.marks") for view in self.member.views], 1)
+        marks = np.concatenate([batch.pop(f"{view}.marks") for view in self.member.views], axis=1)
         names, found = self.rubric.names, {}
         for name in member_heads(self.rubric, self.member):
             own, other = names.index(name), names.index(self.rubric.partner(name))
             marked = _choose(flipped, marks[..., other], marks[..., own])
             label = targets[f"target.{name}"]
             found[f"slice_target.{name}"] = label[:, None] * marked[..., None]
-            found[f"slice_weight.{name}"] = label.amax(1, keepdim=True) * marked
+            found[f"slice_weight.{name}"] = label.max(axis=1, keepdims=True) * marked
         return found
 
 
-def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+def _choose(condition: NDArray[np.bool_], yes: NDArray[Any], no: NDArray[Any]) -> NDArray[Any]:
     shape = (-1, *[1] * (yes.ndim - 1))
-    return torch.where(condition.reshape(shape), yes, no)
+    return np.where(condition.reshape(shape), yes, no)
 
 
 def member_examples(

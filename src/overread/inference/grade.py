@@ -18,7 +18,7 @@ from overread.imaging.reading import Progress
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, units_of
-from overread.inference.embedding import embed_units
+from overread.inference.engines.graph_network import GraphNetwork
 from overread.inference.examples import member_examples
 from overread.inference.grades import GradedStudy, Grades, Picture, Seen
 from overread.inference.joining import final_sets, join_final
@@ -85,7 +85,8 @@ def grade(
         BundleError: if members of the bundle are tables, which no image gives.
     """
     _refuse_tables(bundle)
-    flush_denormals()
+    if bundle.needs_torch:
+        flush_denormals()
     reading = open_studies(bundle.recipe.dataset, path, on_progress=on_progress)
     known = {study.id for study in reading.studies}
     studies = []
@@ -273,11 +274,19 @@ def _embedded(
     bundle: Bundle, name: str, spec: EmbedSpec, arrays: Mapping[str, StudyCuts], fold: int | None
 ) -> dict[str, list[StudyCuts]]:
     """Return what a member's networks, of all folds or one, make of the units for another one."""
+    from overread.inference.embedding import embed_units
+
     member = bundle.recipe.members[name]
     cuts = {view: [arrays[view]] for view in member.views}
     folds = sorted(bundle.members[name]) if fold is None else [fold]
+    networks = {
+        one: network
+        for one in folds
+        for network in bundle.member_networks(name, one)
+        if not isinstance(network, GraphNetwork)  # none is: see `engines.exporting`
+    }
     made = embed_units(
-        {one: bundle.member_networks(name, one)[0] for one in folds},
+        networks,
         member_examples(member, bundle.recipe.views, bundle.rubric, cuts),
         folds,
         spec,

@@ -7,21 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from overread.imaging import CountSpec, StudyPixels, assign_levels
+from overread.inference.asking import Network, ask_image
 from overread.inference.canvas import draw
-from overread.inference.counted import counted_points
 from overread.inference.decoding import PointSet, average_points, decode_points, plausible
 from overread.inference.locator import UPSIDE_DOWN, LocatorSpec
-from overread.inference.locator_networks import maps_of
 from overread.records import Finding, Keypoints, Planes, Volume
 
 __all__ = ["LocatorImages", "locate", "location_findings", "locator_images"]
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +163,7 @@ def _draw(
 
 
 def locate(
-    networks: Sequence[nn.Module],
+    networks: Sequence[Network],
     spec: LocatorSpec,
     pixels: StudyPixels,
     keypoints: Mapping[str, Keypoints],
@@ -203,16 +201,20 @@ def locate(
 
 
 def _count(
-    networks: Sequence[nn.Module], spec: LocatorSpec, inputs: LocatorImages, fold: int | None
+    networks: Sequence[Network], spec: LocatorSpec, inputs: LocatorImages, fold: int | None
 ) -> Keypoints:
     """Return counted points; of several series, those of the surest."""
+    import torch
+
+    from overread.inference.counted import counted_points
+
     best = Keypoints((), np.zeros((0, 3)), np.zeros(0), "network", fold)
     for group in dict.fromkeys(inputs.groups):
         some = inputs.take([i for i, name in enumerate(inputs.groups) if name == group])
         maps, turned = _upright_maps(networks, spec, some)
         rows = spec.pixels[0]
         count = spec.counted or CountSpec()
-        found = counted_points(some.planes, maps, spec.points, count, pixels=rows)
+        found = counted_points(some.planes, torch.from_numpy(maps), spec.points, count, pixels=rows)
         if found is None:
             continue
         points, ends = found
@@ -224,44 +226,50 @@ def _count(
 
 
 def _upright_maps(
-    networks: Sequence[nn.Module], spec: LocatorSpec, inputs: LocatorImages
-) -> tuple[Tensor, bool]:
+    networks: Sequence[Network], spec: LocatorSpec, inputs: LocatorImages
+) -> tuple[Singles, bool]:
     """Return the mean logits of the maps the right way up, and whether the images were turned."""
-    image = torch.from_numpy(inputs.images) * 2 - 1
+    image = _normalised(inputs)
     stored, reverse, lean = [], [], 0.0
-    with torch.inference_mode():
-        for network in networks:
-            network.eval()
-            device = next(network.parameters()).device
-            answers = [network(one.to(device)) for one in (image, image.flip(-2))]
-            stored.append(maps_of(answers[0]).float().cpu())
-            reverse.append(maps_of(answers[1]).float().cpu())
-            if spec.turned:
-                over = [one[f"class.{UPSIDE_DOWN}"].float().cpu() for one in answers]
-                lean += float((over[0] - over[1]).mean(0).diff())
+    for network in networks:
+        answers = [ask_image(network, one) for one in (image, _flipped(image, -2))]
+        stored.append(answers[0]["maps"])
+        reverse.append(answers[1]["maps"])
+        if spec.turned:
+            over = [one[f"class.{UPSIDE_DOWN}"] for one in answers]
+            first, second = (over[0] - over[1]).mean(axis=0).tolist()
+            lean += second - first
     turned = lean > 0
-    return torch.stack(reverse if turned else stored).mean(0), turned
+    return np.mean(reverse if turned else stored, axis=0), turned
 
 
-def _maps(
-    networks: Sequence[nn.Module], spec: LocatorSpec, inputs: LocatorImages
-) -> NDArray[np.float32]:
+def _maps(networks: Sequence[Network], spec: LocatorSpec, inputs: LocatorImages) -> Singles:
     """Return the mean probability maps (n, K, h, w)."""
-    image = torch.from_numpy(inputs.images) * 2 - 1
+    image = _normalised(inputs)
     sideways = spec.canvas.plane in ("axial", "coronal")
     turn = spec.flip and (sideways or spec.neighbours > 0)
-    total = torch.zeros(())
-    with torch.inference_mode():
-        for network in networks:
-            network.eval()
-            device = next(network.parameters()).device
-            total = total + maps_of(network(image.to(device))).float().sigmoid().cpu()
-            if turn:
-                mirrored = image.flip(-1) if sideways else image.flip(1)
-                turned = maps_of(network(mirrored.to(device))).float().sigmoid().cpu()
-                total = total + (turned.flip(-1) if sideways else turned)
-    count = len(networks) * (2 if turn else 1)
-    return np.asarray((total / count).numpy(), np.float32)
+    found = []
+    for network in networks:
+        found.append(_likely(ask_image(network, image)["maps"]))
+        if turn:
+            turned = _likely(ask_image(network, _flipped(image, -1 if sideways else 1))["maps"])
+            found.append(turned[..., ::-1] if sideways else turned)
+    maps: Singles = np.mean(found, axis=0, dtype=np.float32)
+    return maps
+
+
+def _normalised(inputs: LocatorImages) -> Singles:
+    return inputs.images * np.float32(2) - np.float32(1)
+
+
+def _flipped(images: Singles, axis: int) -> Singles:
+    return np.ascontiguousarray(np.flip(images, axis))
+
+
+def _likely(logits: Singles) -> Singles:
+    """Return the logistic function, which overflows nowhere."""
+    likely: Singles = np.exp(-np.logaddexp(np.float32(0), -logits))
+    return likely
 
 
 def location_findings(

@@ -1,4 +1,4 @@
-"""The networks of locators, and how those of several look together.
+"""The networks of locators in torch.
 
 Where their weights come from is not known here.
 """
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from overread.inference.locator import UPSIDE_DOWN, LocatorSpec
 from overread.shelf import Named, settings_of
 
-__all__ = ["CentreChannels", "locator_network", "look_together", "maps_of"]
+__all__ = ["CentreChannels", "locator_network", "maps_of"]
 
 
 def locator_network(spec: LocatorSpec, *, seed: int) -> nn.Module:
@@ -37,11 +37,6 @@ class CentreChannels(nn.Module):
             images[:, first : first + self.channels]
         )
         return answer
-
-
-def look_together(whole: LocatorSpec, part: LocatorSpec, network: nn.Module) -> nn.Module:
-    """Return the network of a part so that it takes the images of the whole."""
-    return network if whole.channels == part.channels else CentreChannels(network, part.channels)
 
 
 def maps_of(outputs: Tensor | Mapping[str, Tensor]) -> Tensor:

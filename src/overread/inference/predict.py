@@ -5,18 +5,23 @@ Where crops and networks come from is not known here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from overread.imaging import Arrays, tensors
+from overread.imaging.reading import Progress
+from overread.inference.asking import Network
+from overread.inference.engines.graph_network import GraphNetwork
 from overread.inference.member import asked_targets
 from overread.inference.offsets import gather_offsets, head_names, partner_head
 from overread.inference.study_examples import AsRead
-from overread.learning import Progress, predict
 from overread.records import Predictions
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["member_predictions", "predict_member"]
 
@@ -24,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 def predict_member(
-    networks: Sequence[nn.Module],
+    networks: Sequence[Network],
     examples: AsRead,
     *,
     on_progress: Progress | None = None,
@@ -51,9 +56,7 @@ def predict_member(
     return gather_offsets(said, examples.scans, member.offsets, member.beyond)
 
 
-def _answer(
-    network: nn.Module, examples: AsRead, on_progress: Progress | None
-) -> dict[str, Floats]:
+def _answer(network: Network, examples: AsRead, on_progress: Progress | None) -> dict[str, Floats]:
     mirrored = [] if examples.member.mirror == "none" else [examples.mirrored()]
     straight, *rest = _softmaxed(network, [examples, *mirrored], on_progress)
     if not rest:
@@ -73,7 +76,7 @@ def _answer(
 
 
 def _softmaxed(
-    network: nn.Module, kinds: Sequence[AsRead], on_progress: Progress | None
+    network: Network, kinds: Sequence[AsRead], on_progress: Progress | None
 ) -> list[dict[str, Floats]]:
     """Return the probabilities of each kind of examples, the units of all asked together."""
     flips = 2 if kinds[0].member.flip else 1
@@ -101,30 +104,50 @@ class _SideBySide:
         """Return the number of rows."""
         return len(self.ways) * len(self.ways[0])
 
-    def batch(
-        self, indices: Sequence[int], *, generator: torch.Generator | None
-    ) -> dict[str, torch.Tensor]:
+    def arrays(self, indices: Sequence[int]) -> Arrays:
         """Return all rows of some units; `indices` hold whole units, in order."""
         units = [index // len(self.ways) for index in indices[:: len(self.ways)]]
-        parts = [one.batch(units, generator=generator) for one in self.ways]
-        return {
-            name: torch.stack([part[name] for part in parts], 1).flatten(0, 1) for name in parts[0]
-        }
+        parts = [one.arrays(units) for one in self.ways]
+        rows = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
+        return {name: value.reshape(-1, *value.shape[2:]) for name, value in rows.items()}
+
+    def batch(
+        self,
+        indices: Sequence[int],
+        *,
+        generator: "torch.Generator | None",  # noqa: ARG002 - there is no chance in it
+    ) -> "dict[str, torch.Tensor]":
+        """Return the same for torch."""
+        return tensors(self.arrays(indices))
 
 
-def _logits(
-    network: nn.Module, examples: _SideBySide, on_progress: Progress | None
-) -> dict[str, Floats]:
-    """Return {target: (units, ways, grades)}."""
+def _outputs(
+    network: Network, examples: _SideBySide, on_progress: Progress | None
+) -> dict[str, NDArray[np.float32]]:
+    """Return what the network says of all rows."""
     ways, member = len(examples.ways), examples.ways[0].member
-    outputs = predict(
+    batch = ways * -(-member.batch // ways)
+    if isinstance(network, GraphNetwork):
+        rows = range(len(examples))
+        parts = [network(examples.arrays(rows[at : at + batch])) for at in rows[::batch]]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    from overread.learning import predict
+
+    return predict(
         network,
         examples,
-        batch=ways * -(-member.batch // ways),
+        batch=batch,
         precision=member.fit.precision,
         device=member.fit.device,
         on_progress=on_progress,
     )
+
+
+def _logits(
+    network: Network, examples: _SideBySide, on_progress: Progress | None
+) -> dict[str, Floats]:
+    """Return {target: (units, ways, grades)}."""
+    ways, outputs = len(examples.ways), _outputs(network, examples, on_progress)
     prefix = "logits."
     return {
         name.removeprefix(prefix): examples.ways[0].of_units(

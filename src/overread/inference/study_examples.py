@@ -7,17 +7,20 @@ Legend: B studies, U units of the longest of them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from overread.imaging import Arrays, tensors
 from overread.inference.cuts import StudyCuts
 from overread.inference.examples import MemberExamples
 from overread.inference.member import MemberSpec, asked_targets
-from overread.models.studies import spread
 from overread.records import Rubric
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = ["AsRead", "StudyExamples", "as_read"]
 
@@ -98,8 +101,8 @@ class StudyExamples:
         return np.concatenate(rows)
 
     def batch(
-        self, indices: Sequence[int], *, generator: torch.Generator | None
-    ) -> dict[str, Tensor]:
+        self, indices: Sequence[int], *, generator: "torch.Generator | None"
+    ) -> "dict[str, Tensor]":
         """Return the inputs and, where known, the labels of some studies.
 
         Args:
@@ -112,28 +115,41 @@ class StudyExamples:
             (B, U, S, ...); "site" (B, U), "target.{name}" (B, U, grades) and "weight.{name}"
             (B, U). Weights of units without a label, and all of units that are not there, are 0.
         """
+        import torch
+
+        from overread.models.studies import spread
+
         groups = [self.groups[index] for index in indices]
-        lengths = torch.tensor([len(group) for group in groups])
+        lengths = np.array([len(group) for group in groups])
         units, first = np.concatenate(groups).tolist(), [int(group[0]) for group in groups]
         flipped = self.each.flips(len(groups), generator)
-        turned = flipped.repeat_interleave(lengths)
+        turned = flipped.repeat(lengths)
         each = {
             name: name not in self.member.views or self.each.views[name].by_unit
             for name in self.member.inputs
         }
         asked = {name: (units, turned) if own else (first, flipped) for name, own in each.items()}
-        images = self.each.images(asked, generator=generator)
-        mask = torch.arange(int(lengths.max())) < lengths[:, None]
+        images = (
+            tensors(self.each.images(asked))
+            if generator is None
+            else self.each.varied(asked, generator)
+        )
+        mask = torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])
         of_units = {
             **{key: value for key, value in images.items() if each[key.partition(".")[0]]},
             "site": torch.from_numpy(self.each.sites[units]),
-            **self.each.targets(units, turned),
+            **tensors(self.each.targets(units, turned)),
         }
         return {
             "units.mask": mask,
             **images,
             **{key: spread(value, mask) for key, value in of_units.items()},
         }
+
+    def arrays(self, indices: Sequence[int]) -> Arrays:
+        """Return what `batch` gives without a generator, as arrays."""
+        batch = self.batch(indices, generator=None)
+        return {name: value.numpy() for name, value in batch.items()}
 
 
 AsRead = MemberExamples | StudyExamples

@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
     from overread.models.encoder import Encoder, Pyramid, build_encoder, build_pyramid
     from overread.models.encoder_spec import EncoderSpec, WeightsError, check_own
     from overread.models.image_network import ImageNetwork
-    from overread.models.numerics import flush_denormals, keep_memory, use_threads
+    from overread.models.numerics import flush_denormals, keep_memory, num_threads, use_threads
     from overread.models.shapes import StudyUnits, ViewShape
     from overread.models.vision_ops import declare_vision_operators
 else:
@@ -35,5 +35,6 @@ __all__ = [
     "flush_denormals",
     "is_spelled",
     "keep_memory",
+    "num_threads",
     "use_threads",
 ]

@@ -6,9 +6,10 @@ later, so a run and a grading make it first, before torch has threads of its own
 """
 
 import ctypes
+import os
 import sys
 
-__all__ = ["flush_denormals", "keep_memory", "use_threads"]
+__all__ = ["flush_denormals", "keep_memory", "num_threads", "use_threads"]
 
 # Parameters of mallopt(3) and the most that each takes on 64-bit systems.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
@@ -29,6 +30,18 @@ def use_threads(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
+
+
+def num_threads() -> int:
+    """Return with how many threads this process computes: torch's number, where torch is open."""
+    if "torch" in sys.modules:
+        import torch
+
+        return torch.get_num_threads()
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def keep_memory() -> bool:

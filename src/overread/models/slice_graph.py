@@ -1,54 +1,20 @@
 """`SliceAttention` as a graph of plain tensors, as other engines run it.
 
-Slots point at images, so that a slice that several slots, units or views share is encoded once, as
-the network itself does it. Files and engines are not known here.
+Slots point at images (see `pointing`), so that a slice that several slots, units or views share is
+encoded once, as the network itself does it. Files and engines are not known here.
 
 Legend: B units, S slots of a view, N images, T tokens of all views, D channels of a token.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from overread.models.blocks import masked_mean
-from overread.models.repetitions import without_repetitions
 from overread.models.slice_network import SliceAttention
 
-__all__ = ["SliceGraph", "point_at_images"]
-
-
-def point_at_images(
-    batch: Mapping[str, Tensor], groups: Sequence[Sequence[str]]
-) -> dict[str, Tensor]:
-    """Return the inputs of a `SliceGraph` for a batch of the network.
-
-    Args:
-        batch: for each view its pixels (B, S, C, H, W), "{view}.mask" and "{view}.offsets" (B, S).
-        groups: views whose images are encoded together.
-
-    Returns:
-        "images.{number of the group}" (N, C, H, W), each present image once, one of zeros where
-        there is none; "{view}.where" (B, S) numbers of images, 0 where missing; mask and offsets.
-    """
-    found: dict[str, Tensor] = {}
-    for number, views in enumerate(groups):
-        masks = [batch[f"{view}.mask"].bool() for view in views]
-        present = torch.cat([batch[view][mask] for view, mask in zip(views, masks, strict=True)])
-        if not len(present):
-            present = batch[views[0]].new_zeros(1, *batch[views[0]].shape[2:])
-        images, where = without_repetitions(present)
-        found[f"images.{number}"] = images
-        first = 0
-        for view, mask in zip(views, masks, strict=True):
-            count = int(mask.sum())
-            places = torch.zeros(mask.shape, dtype=torch.int64, device=where.device)
-            places[mask] = where[first : first + count]
-            first += count
-            found[f"{view}.where"] = places
-            found[f"{view}.mask"] = mask
-            found[f"{view}.offsets"] = batch[f"{view}.offsets"].float()
-    return found
+__all__ = ["SliceGraph"]
 
 
 class SliceGraph(nn.Module):

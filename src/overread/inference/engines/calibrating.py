@@ -52,7 +52,11 @@ def record_samples(bundle: Bundle, check: Path | None, *, most: int) -> dict[str
         part: {fold: [] for fold in folds} for part, folds in bundle.networks().items()
     }
     recorded = {
-        part: {fold: _Recorded(network, kept[part][fold]) for fold, network in folds.items()}
+        part: {
+            fold: _Recorded(network, kept[part][fold])
+            for fold, network in folds.items()
+            if isinstance(network, nn.Module)
+        }
         for part, folds in bundle.networks().items()
     }
     race(replace(bundle, stand_ins=recorded), check, repeats=1, most=most)

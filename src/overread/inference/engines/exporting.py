@@ -19,7 +19,12 @@ from overread.inference.engines.onnx_engine import quantise
 from overread.inference.engines.parity import Parity, ParitySpec, compare_grades, unlike
 from overread.inference.engines.racing import Race, race
 from overread.inference.engines.ways import EngineError, Way, refuse_missing
-from overread.inference.engines.writing import UnwritableError, write_grader, write_locator
+from overread.inference.engines.writing import (
+    UnwritableError,
+    as_arrays,
+    write_grader,
+    write_locator,
+)
 from overread.inference.member import view_shapes
 from overread.records import Labels
 
@@ -151,6 +156,7 @@ def in_ways(
             graphs[part] = {
                 fold: _graph(bundle, (part, fold, network), way, place=place, samples=samples)
                 for fold, network in networks.items()
+                if isinstance(network, nn.Module)
             }
         except UnwritableError as error:
             kept[part] = str(error)
@@ -211,4 +217,4 @@ def _write(bundle: Bundle, part: str, network: nn.Module, path: Path) -> Form:
 
 
 def _arrays(form: Form, asked: Any) -> dict[str, Any]:
-    return {name: value.cpu().numpy() for name, value in form.given(asked).items()}
+    return form.given(as_arrays(asked))

@@ -6,13 +6,13 @@ How it is written and run stands beside this.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from overread.inference.engines.ways import Way
 from overread.shelf import Spec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = ["GRAPH", "Form", "Graph", "read_engines", "write_engines"]
 
@@ -24,8 +24,8 @@ class Form(Spec):
     """How what a network is given becomes the inputs of its graph.
 
     Attributes:
-        kind: "image" (of a locator), "batch" (the tensors of a batch by their names) or "slots"
-            (each image once, and slots that point at images; see `models.slice_graph`).
+        kind: "image" (of a locator), "batch" (the arrays of a batch by their names) or "slots"
+            (each image once, and slots that point at images; see `models.pointing`).
         inputs, outputs: names in the graph, in order.
         groups: of "slots": the views whose images are encoded together.
     """
@@ -35,14 +35,12 @@ class Form(Spec):
     outputs: tuple[str, ...]
     groups: tuple[tuple[str, ...], ...] = ()
 
-    def given(self, asked: "Mapping[str, Tensor] | Tensor") -> dict[str, "Tensor"]:
+    def given(self, asked: Mapping[str, NDArray[Any]] | NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return the inputs of the graph, by name."""
-        from torch import Tensor
-
-        if isinstance(asked, Tensor):
+        if isinstance(asked, np.ndarray):
             return {self.inputs[0]: asked}
         if self.kind == "slots":
-            from overread.models.slice_graph import point_at_images
+            from overread.models.pointing import point_at_images
 
             asked = point_at_images(asked, self.groups)
         return {name: asked[name] for name in self.inputs}

@@ -10,9 +10,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from overread.inference.asking import Network
 from overread.inference.bundle import Bundle
+from overread.inference.engines.graph_network import GraphNetwork
+from overread.inference.engines.onnx_engine import Arrays
 from overread.inference.engines.ways import EngineError
 from overread.inference.grade import GradeSpec, grade_each
 from overread.inference.grades import GradedStudy, Grades
@@ -65,6 +70,20 @@ class _Timed(nn.Module):
         return answer
 
 
+def _timed(network: Network, spent: list[float]) -> Network:
+    """Return a network that adds up how long it takes."""
+    if not isinstance(network, GraphNetwork):
+        return _Timed(network, spent)
+
+    def ask(inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+        start = time.perf_counter()
+        answers = network.ask(inputs)
+        spent[0] += time.perf_counter() - start
+        return answers
+
+    return replace(network, ask=ask)
+
+
 def race(bundle: Bundle, path: Path, *, repeats: int = 2, most: int = 20) -> Race:
     """Grade studies and say how long it took.
 
@@ -90,7 +109,7 @@ def race(bundle: Bundle, path: Path, *, repeats: int = 2, most: int = 20) -> Rac
     timed = replace(
         bundle,
         stand_ins={
-            part: {fold: _Timed(network, spent[part]) for fold, network in folds.items()}
+            part: {fold: _timed(network, spent[part]) for fold, network in folds.items()}
             for part, folds in networks.items()
         },
     )

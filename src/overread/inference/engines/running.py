@@ -1,53 +1,13 @@
-"""Networks in other engines: they take and give what the network itself does.
-
-So everything around a network, from crops to joined answers, is the same for all engines.
-"""
+"""Torch networks in other ways than eagerly in fp32; they take and give what they always do."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from overread.inference.engines.graph import Graph
-from overread.inference.engines.onnx_engine import open_with_onnx
-from overread.inference.engines.openvino_engine import open_with_openvino
-from overread.inference.engines.ways import Way, refuse_missing
+from overread.inference.engines.ways import Way
 
-__all__ = ["Compiled", "GraphNetwork", "LowPrecision", "in_way"]
-
-
-class GraphNetwork(nn.Module):
-    """A graph as a network: a batch, or an image, in; {output: tensor} out.
-
-    Attributes:
-        form: what the graph takes and gives.
-    """
-
-    def __init__(self, graph: Graph) -> None:
-        """Open the graph in its engine.
-
-        Raises:
-            EngineError: if the library is not there.
-        """
-        super().__init__()
-        refuse_missing(graph.way)
-        threads = torch.get_num_threads()
-        self.form = graph.form
-        if graph.way.engine == "onnx":
-            self.ask = open_with_onnx(graph.path, threads=threads)
-        else:
-            self.ask = open_with_openvino(graph.path, graph.way.precision, threads=threads)
-        # Callers look at the weights of a network to learn where it lives.
-        self.place = nn.Parameter(torch.zeros(0), requires_grad=False)
-
-    def forward(self, asked: Mapping[str, Tensor] | Tensor) -> dict[str, Tensor]:
-        """Return what the graph answers."""
-        given = self.form.given(asked)
-        answers = self.ask({name: value.cpu().numpy() for name, value in given.items()})
-        return {
-            name: torch.from_numpy(answers[name]).to(self.place.device)
-            for name in self.form.outputs
-        }
+__all__ = ["Compiled", "LowPrecision", "in_way"]
 
 
 class LowPrecision(nn.Module):

@@ -7,19 +7,22 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from overread.inference.engines.graph import Form, Graph
-from overread.inference.engines.running import GraphNetwork
+from overread.inference.engines.graph_network import open_graph
 from overread.inference.engines.ways import EngineError, Way
 from overread.inference.locator import LocatorSpec
 from overread.models import ViewShape
 from overread.models.slice_graph import SliceGraph
 from overread.models.slice_network import SliceAttention
 
-__all__ = ["UnwritableError", "write_grader", "write_locator"]
+__all__ = ["UnwritableError", "as_arrays", "write_grader", "write_locator"]
 
 OPSET = 17
 # Sizes of the batch that a network is traced with, and of the one that its graph is checked with.
@@ -121,7 +124,7 @@ def _made_up(shapes: Mapping[str, ViewShape], size: int, generator: torch.Genera
 
 
 def _write(plain: nn.Module, form: Form, made: Callable[[int], Batch | Tensor], path: Path) -> None:
-    given = form.given(made(TRACED))
+    given = form.given(as_arrays(made(TRACED)))
     axes = {name: {0: "images" if name.startswith("images.") else "units"} for name in form.inputs}
     axes |= {name: {0: f"{name}.count"} for name in form.inputs if name.startswith("images.")}
     axes |= {name: {0: "units"} for name in form.outputs}
@@ -129,7 +132,7 @@ def _write(plain: nn.Module, form: Form, made: Callable[[int], Batch | Tensor], 
         with _plainly():
             torch.onnx.export(
                 plain.eval(),
-                tuple(given.values()),
+                tuple(torch.from_numpy(value) for value in given.values()),
                 path.as_posix(),
                 input_names=list(form.inputs),
                 output_names=list(form.outputs),
@@ -144,16 +147,23 @@ def _write(plain: nn.Module, form: Form, made: Callable[[int], Batch | Tensor], 
 def _agree(network: nn.Module, graph: Graph, asked: Batch | Tensor) -> None:
     """Compare a graph with its network on a batch of another size."""
     try:
-        said = GraphNetwork(graph)(asked)
+        said = open_graph(graph)(as_arrays(asked))
     except RuntimeError as error:
         raise UnwritableError(f"its graph does not run: {_line(error)}") from error
     with torch.inference_mode():
         answer = network(asked)
     meant = {"maps": answer} if isinstance(answer, Tensor) else answer
     for name in graph.form.outputs:
-        off = float((meant[name].float() - said[name]).abs().max())
+        off = float((meant[name].float() - torch.from_numpy(said[name])).abs().max())
         if not off <= CLOSE * max(1.0, float(meant[name].abs().max())):
             raise UnwritableError(f"its graph says something else: {name} is off by {off:.2g}")
+
+
+def as_arrays(asked: Mapping[str, Tensor] | Tensor) -> dict[str, NDArray[Any]] | NDArray[Any]:
+    """Return what a network of torch is given, for an engine that takes arrays."""
+    if isinstance(asked, Tensor):
+        return np.asarray(asked.cpu().numpy())
+    return {name: value.cpu().numpy() for name, value in asked.items()}
 
 
 @contextmanager

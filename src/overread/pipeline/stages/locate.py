@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
-from torch import nn
 
 from overread.datasets import Dataset
-from overread.inference import LocatorSpec, locate, locator_network, look_together
+from overread.inference import LocatorSpec, Network, locate, locator_network, look_together
 from overread.pipeline.dataset_files import load_points, points_frame
 from overread.pipeline.networks import load_network
 from overread.pipeline.parts import map_parts, part_folder, without
@@ -64,7 +63,7 @@ class _Team:
         self, task: Task, dataset: Dataset, prefix: str, spec: LocatorSpec, part: LocatorSpec
     ) -> None:
         self.folds = fold_of_studies(task.inputs[f"{prefix}folds"], dataset)
-        self.networks: dict[int, nn.Module] = {
+        self.networks: dict[int, Network] = {
             int(number): look_together(
                 spec, part, load_network(locator_network(part, seed=0), entry)
             )
@@ -76,7 +75,7 @@ class _Team:
         fold = self.folds[study.id]
         return fold if fold in self.networks else None
 
-    def networks_for(self, study: Study) -> list[nn.Module]:
+    def networks_for(self, study: Study) -> list[Network]:
         fold = self.fold(study)
         return list(self.networks.values()) if fold is None else [self.networks[fold]]
 
