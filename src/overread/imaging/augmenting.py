@@ -29,6 +29,8 @@ __all__ = ["augment", "augment_image"]
 
 # Numbers that a core keeps near it: 1 MiB of them.
 CACHED = 1 << 18
+# As many slices as are fetched at a time on a CPU: a fifth sooner than fifteen.
+SLICES = 5
 ZEROS: dict[str, Any] = {"padding_mode": "zeros", "align_corners": False}
 
 
@@ -96,7 +98,10 @@ def _fetched(stored: Tensor, places: Places, part: slice, view: ViewSpec) -> Ten
         scales.append([size / length, (2 * seen.start - (length - size)) / length])  # 0 = middle
     window = torch.tensor(scales, device=places.matrix.device)
     grid = places.grid(part, view.pixels, window).to(stored.device)
-    return functional.grid_sample(stored.float().flatten(1, 2), grid, **ZEROS)
+    crops = stored.flatten(1, 2)
+    few = SLICES if crops.device.type == "cpu" else crops.shape[1]
+    images = [functional.grid_sample(one.float(), grid, **ZEROS) for one in crops.split(few, 1)]
+    return images[0] if len(images) == 1 else torch.cat(images, 1)
 
 
 def _draw_changes(
