@@ -55,7 +55,7 @@ def _metric(metric: Named, book: Book, truths: Truths) -> Judge:
     sign = 1.0 if better(metric) == "lower" else -1.0
     places = {
         column: {name: index for index, name in enumerate(_all(book, column))}
-        for column in ("subject", "study")
+        for column in ("subject", "study", "unit")
     }
     keeps = {name: np.flatnonzero(np.isfinite(one).all(axis=1)) for name, one in truths.items()}
     blank = [_graded(book, sheet, truths, keeps, places) for sheet in book]
@@ -70,6 +70,7 @@ def _metric(metric: Named, book: Book, truths: Truths) -> Judge:
                 one.subject,
                 one.study,
                 one.site,
+                one.unit,
                 one.num_subjects,
             )
             for one in blank
@@ -97,10 +98,10 @@ def _graded(
 ) -> Graded:
     keep = keeps[sheet.target.name]
     units = sheet.units[keep]
-    subject, study = (
+    subject, study, unit = (
         np.array([places[column][name] for name in units[column]], np.int64)
-        for column in ("subject", "study")
+        for column in ("subject", "study", "unit")
     )
     truth = truths[sheet.target.name][keep]
     site = site_index(book, sheet)[keep]
-    return Graded(sheet.target, truth, truth, subject, study, site, len(places["subject"]))
+    return Graded(sheet.target, truth, truth, subject, study, site, unit, len(places["subject"]))

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from overread import shelf
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
+    Slices,
     Weighed,
     by_target,
     divide,
@@ -37,7 +37,7 @@ BETTER = "lower"
 MOST = 500
 
 
-class Spec(shelf.Spec):
+class Spec(Slices):
     """Settings.
 
     Attributes:
@@ -45,12 +45,10 @@ class Spec(shelf.Spec):
             its entropy ("entropy").
         loss: of the most probable grade: 1 where it is wrong ("error"), or the share of the scale
             that it is off by ("distance"; nominal targets: error).
-        by_site: also a value per site.
     """
 
     confidence: Literal["top", "entropy"] = "top"
     loss: Literal["error", "distance"] = "error"
-    by_site: bool = True
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
@@ -59,7 +57,7 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
     def weigh(one: Graded) -> Weighed:
         return weighed_area(confidence_of(spec, one.predicted), loss_of(spec, one), one.subject)
 
-    return by_target(exam, weigh, by_site=spec.by_site)
+    return by_target(exam, weigh, spec)
 
 
 def confidence_of(spec: Spec, probabilities: Floats) -> Floats:

@@ -8,11 +8,11 @@ all units have the same answer. Equals scikit-learn's `roc_auc_score`.
 import numpy as np
 from numpy.typing import NDArray
 
-from overread import shelf
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
+    Slices,
     Weighed,
     by_target,
     divide,
@@ -25,19 +25,13 @@ Floats = NDArray[np.float64]
 BETTER = "higher"
 
 
-class Spec(shelf.Spec):
-    """Settings.
-
-    Attributes:
-        by_site: also a value per site.
-    """
-
-    by_site: bool = True
+class Spec(Slices):
+    """Settings."""
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
     """Return the areas as functions of the weight of each subject."""
-    return by_target(exam, _weigh, by_site=spec.by_site)
+    return by_target(exam, _weigh, spec)
 
 
 def _weigh(one: Graded) -> Weighed:

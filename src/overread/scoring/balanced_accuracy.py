@@ -7,8 +7,7 @@ scikit-learn's `balanced_accuracy_score`.
 import numpy as np
 from numpy.typing import NDArray
 
-from overread import shelf
-from overread.scoring.exam import Exam, Measure, by_confusion, by_target, divide
+from overread.scoring.exam import Exam, Measure, Slices, by_confusion, by_target, divide
 
 __all__ = ["BETTER", "Spec", "measures"]
 
@@ -16,19 +15,13 @@ Floats = NDArray[np.float64]
 BETTER = "higher"
 
 
-class Spec(shelf.Spec):
-    """Settings.
-
-    Attributes:
-        by_site: also a value per site.
-    """
-
-    by_site: bool = True
+class Spec(Slices):
+    """Settings."""
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
     """Return the shares as functions of the weight of each subject."""
-    return by_target(exam, by_confusion(_share), by_site=spec.by_site)
+    return by_target(exam, by_confusion(_share), spec)
 
 
 def _share(table: Floats) -> Floats:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from overread import shelf
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
+    Slices,
     Weighed,
     by_target,
     divide,
@@ -30,13 +30,12 @@ Floats = NDArray[np.float64]
 BETTER = "lower"
 
 
-class Spec(shelf.Spec):
+class Spec(Slices):
     """Settings.
 
     Attributes:
         bins: at most; fewer where there are fewer units.
         spacing: "adaptive" (equally many units a bin, ties together) or "equal" (equal width).
-        by_site: also a value per site.
     """
 
     bins: int = Field(default=15, ge=1)
@@ -50,7 +49,7 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
     def weigh(one: Graded) -> Weighed:
         return _weigh(one, spec)
 
-    return by_target(exam, weigh, by_site=spec.by_site)
+    return by_target(exam, weigh, spec)
 
 
 def _weigh(one: Graded, spec: Spec) -> Weighed:

@@ -143,7 +143,7 @@ def metric_name(named: Named) -> str:
     _, spec = settings_of("overread.scoring", named)
     default = type(spec)().identity()
     changed = [f"{key}={value}" for key, value in spec.identity().items() if value != default[key]]
-    changed = [one for one in changed if not one.startswith("by_site=")]
+    changed = [one for one in changed if not one.startswith(("by_site=", "within="))]
     return f"{named.use}[{','.join(changed)}]" if changed else named.use
 
 

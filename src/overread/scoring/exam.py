@@ -4,19 +4,21 @@ Knows nothing of metrics. Units without truth, without prediction or with pseudo
 Joint derived targets are scored where all their targets are graded and predicted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from overread import shelf
 from overread.records import Labels, Predictions, RecordError, Rubric, Target
 
 __all__ = [
     "Exam",
     "Graded",
     "Measure",
+    "Slices",
     "Value",
     "by_confusion",
     "by_target",
@@ -62,6 +64,19 @@ class Measure:
     weighed: Weighed
 
 
+class Slices(shelf.Spec):
+    """Which parts of the units a metric also has a value of; settings of all that go by target.
+
+    Attributes:
+        by_site: also a value per site.
+        within: a target; also a value for the units of each of its true grades. So accuracy
+            `within: mask` tells how gender is known of bare and of masked faces.
+    """
+
+    by_site: bool = True
+    within: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Graded:
     """The graded and predicted units of one target.
@@ -73,6 +88,7 @@ class Graded:
         subject: (n,) index among the exam's subjects.
         study: (n,) index among the exam's studies.
         site: (n,) index in the rubric's sites; 0 where the rubric has none.
+        unit: (n,) index among the exam's units.
         num_subjects: of the whole exam.
     """
 
@@ -82,6 +98,7 @@ class Graded:
     subject: Ints
     study: Ints
     site: Ints
+    unit: Ints
     num_subjects: int
 
     def __len__(self) -> int:
@@ -102,6 +119,7 @@ class Graded:
             self.subject[keep],
             self.study[keep],
             self.site[keep],
+            self.unit[keep],
             self.num_subjects,
         )
 
@@ -206,6 +224,7 @@ def _graded(rubric: Rubric, target: Target, both: pl.DataFrame, people: tuple[st
         raise RecordError(f"subjects without a weight: {sorted(strangers)[:3]}")
     studies = {name: index for index, name in enumerate(sorted(both["study"].unique()))}
     sites = {name: index for index, name in enumerate(rubric.sites)}
+    units = {name: index for index, name in enumerate(sorted(both["unit"].unique()))}
     return Graded(
         target,
         _matrix(rows["probabilities"], target),
@@ -213,6 +232,7 @@ def _graded(rubric: Rubric, target: Target, both: pl.DataFrame, people: tuple[st
         np.array([known[name] for name in rows["subject"]], np.int64),
         np.array([studies[name] for name in rows["study"]], np.int64),
         np.array([sites.get(name, 0) for name in rows["site"]], np.int64),
+        np.array([units[name] for name in rows["unit"]], np.int64),
         len(people),
     )
 
@@ -228,15 +248,18 @@ def _matrix(values: pl.Series, target: Target) -> Floats:
 
 
 def by_target(
-    exam: Exam, weigh: Callable[[Graded], Weighed], *, by_site: bool, scales: Sequence[str] = ()
+    exam: Exam, weigh: Callable[[Graded], Weighed], spec: Slices, *, scales: Sequence[str] = ()
 ) -> list[Measure]:
-    """Return a measure per target, per target and site, their mean, and one per derived target.
+    """Return a measure per target, per target and slice, their mean, and one per derived target.
 
     Args:
         exam: truth and predictions.
         weigh: makes the number of one group of units.
-        by_site: also one per site, where the rubric has sites.
+        spec: which slices.
         scales: of the targets that are measured; empty = all.
+
+    Raises:
+        RecordError: if the target to slice by is none of the rubric's.
     """
     parts = [one for one in exam.graded if not scales or one.target.scale in scales]
     measures = [Measure(one.target.name, None, len(one), weigh(one)) for one in parts]
@@ -246,12 +269,28 @@ def by_target(
         every.insert(0, Measure(None, None, total, _mean([one.weighed for one in measures])))
     derived = [one for one in exam.derived if not scales or one.target.scale in scales]
     every += [Measure(one.target.name, None, len(one), weigh(one)) for one in derived]
-    for one in [*parts, *derived] if by_site else ():
-        for index, site in enumerate(exam.rubric.sites):
-            there = one.take(one.site == index)
+    for one in (*parts, *derived):
+        for name, there in _slices(exam, one, spec):
             if len(there):
-                every.append(Measure(one.target.name, site, len(there), weigh(there)))
+                every.append(Measure(one.target.name, name, len(there), weigh(there)))
     return every
+
+
+def _slices(exam: Exam, one: Graded, spec: Slices) -> Iterator[tuple[str, Graded]]:
+    """Yield the units of a target by site, and by the true grade of another target."""
+    for index, site in enumerate(exam.rubric.sites if spec.by_site else ()):
+        yield site, one.take(one.site == index)
+    if spec.within is None or spec.within == one.target.name:
+        return
+    if spec.within not in exam.rubric.names:
+        raise RecordError(
+            f"within: found {spec.within}, expected one of {', '.join(exam.rubric.names)}"
+        )
+    other = next((each for each in exam.graded if each.target.name == spec.within), None)
+    if other is not None:
+        for index, grade in enumerate(other.target.grades):
+            units = other.unit[other.grade == index]
+            yield f"{spec.within}: {grade}", one.take(np.isin(one.unit, units))
 
 
 def by_confusion(number: Callable[[Floats], Floats]) -> Callable[[Graded], Weighed]:

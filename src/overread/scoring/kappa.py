@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from overread import shelf
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
+    Slices,
     Weighed,
     by_target,
     divide,
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 BETTER = "higher"
 
 
-class Spec(shelf.Spec):
+class Spec(Slices):
     """Settings.
 
     Attributes:
@@ -34,12 +34,10 @@ class Spec(shelf.Spec):
             or "none" (every confusion the same; always so for nominal targets).
         decide: the grade that is compared: the most probable, or the "expected" one, rounded (for
             ordered targets), which costs less where confusions are weighted.
-        by_site: also a value per site.
     """
 
     weights: Literal["none", "linear", "quadratic"] = "quadratic"
     decide: Literal["mode", "expected"] = "mode"
-    by_site: bool = True
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
@@ -51,7 +49,7 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
             one = _rounded(one)
         return _weigh(one, "none" if nominal else spec.weights)
 
-    return by_target(exam, weigh, by_site=spec.by_site)
+    return by_target(exam, weigh, spec)
 
 
 def _rounded(one: Graded) -> Graded:

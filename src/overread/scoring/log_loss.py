@@ -7,11 +7,11 @@ is then as many parts as it has grades. Equals scikit-learn's `log_loss` with sa
 import numpy as np
 from numpy.typing import NDArray
 
-from overread import shelf
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
+    Slices,
     Weighed,
     by_target,
     divide,
@@ -23,16 +23,14 @@ Floats = NDArray[np.float64]
 BETTER = "lower"
 
 
-class Spec(shelf.Spec):
+class Spec(Slices):
     """Settings.
 
     Attributes:
         weighted: use the rubric's weights; else every row weighs 1.
-        by_site: also a value per site.
     """
 
     weighted: bool = True
-    by_site: bool = True
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
@@ -41,7 +39,7 @@ def measures(spec: Spec, exam: Exam) -> list[Measure]:
     def weigh(one: Graded) -> Weighed:
         return _weigh(one, weighted=spec.weighted)
 
-    return by_target(exam, weigh, by_site=spec.by_site)
+    return by_target(exam, weigh, spec)
 
 
 def loss_and_weight(one: Graded, *, weighted: bool) -> Floats:

@@ -8,11 +8,11 @@ ranks; undefined (null) where either side is constant. Equals SciPy's `spearmanr
 import numpy as np
 from numpy.typing import NDArray
 
-from overread import shelf
 from overread.scoring.exam import (
     Exam,
     Graded,
     Measure,
+    Slices,
     Weighed,
     by_target,
     divide,
@@ -26,19 +26,13 @@ BETTER = "higher"
 CONSTANT = 1e-20
 
 
-class Spec(shelf.Spec):
-    """Settings.
-
-    Attributes:
-        by_site: also a value per site.
-    """
-
-    by_site: bool = True
+class Spec(Slices):
+    """Settings."""
 
 
 def measures(spec: Spec, exam: Exam) -> list[Measure]:
     """Return the correlations as functions of the weight of each subject."""
-    return by_target(exam, _weigh, by_site=spec.by_site, scales=("ordered", "binary"))
+    return by_target(exam, _weigh, spec, scales=("ordered", "binary"))
 
 
 def _weigh(one: Graded) -> Weighed:
