@@ -52,7 +52,7 @@ TINY: dict[str, dict[str, Any]] = {
     },
     "grade_many": {"studies": 1, "names": ("tkmn_0123_f0",)},
     "stacking": {"slices": 5000, "part": 200},
-    "memory": {"counts": (4, 6)},
+    "memory": {"counts": (4, 5)},
 }
 
 

@@ -34,7 +34,8 @@ def rows(
     folder: Path, *, counts: Sequence[int] = COUNTS, patience: float = PATIENCE
 ) -> Iterator[Row]:
     """Yield the row of `run` and that of `grade`."""
-    forge_lumbar(folder / "forged", num_studies=FORGED, seed=1, workers=1)
+    forged = min(FORGED, max(counts))
+    forge_lumbar(folder / "forged", num_studies=forged, seed=1, workers=1)
     recipe = write_recipe(folder / "recipe.yaml")
     bundle = folder / "bundle"
     peaks: dict[str, dict[int, float]] = {"run": {}, "grade": {}}
