@@ -54,8 +54,7 @@ def map_parts(task: Task, studies: Sequence[Item], work: Callable[[Item, Path], 
     reported and set aside: one study never stops the others.
     """
     (task.folder / "parts").mkdir(parents=True, exist_ok=True)
-    for torn in (task.folder / "parts").glob(".*"):
-        shutil.rmtree(torn)
+    _sweep(task.folder)
     todo = [study for study in studies if not part_folder(task.folder, study.id).exists()]
     done, broken = len(studies) - len(todo), {}
     task.context.on_progress("studies", done, len(studies))
@@ -64,7 +63,14 @@ def map_parts(task: Task, studies: Sequence[Item], work: Callable[[Item, Path], 
         if why:
             broken[study.id] = why
         task.context.on_progress("studies", done, len(studies))
+    _sweep(task.folder)  # a worker of a cluster that was killed leaves a torn part
     return Outcome(broken, len(studies))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the parts that somebody began who does not live any more."""
+    for torn in (folder / "parts").glob(".*"):
+        shutil.rmtree(torn, ignore_errors=True)
 
 
 def _finished(
@@ -105,7 +111,7 @@ def _make_part(folder: Path, study: Item, *, work: Callable[[Item, Path], None])
     try:
         work(study, beside)
     except Exception as error:  # noqa: BLE001 - whatever ails one study, the others go on
-        shutil.rmtree(beside)
+        shutil.rmtree(beside, ignore_errors=True)
         return f"{type(error).__name__}: {error}"
     sync_tree(beside)
     try:
