@@ -100,7 +100,10 @@ def _fetched(stored: Tensor, places: Places, part: slice, view: ViewSpec) -> Ten
     grid = places.grid(part, view.pixels, window).to(stored.device)
     crops = stored.flatten(1, 2)
     few = SLICES if crops.device.type == "cpu" else crops.shape[1]
-    images = [functional.grid_sample(one.float(), grid, **ZEROS) for one in crops.split(few, 1)]
+    images = [
+        functional.grid_sample(crops[:, first : first + few].float(), grid, **ZEROS)
+        for first in range(0, crops.shape[1], few)
+    ]
     return images[0] if len(images) == 1 else torch.cat(images, 1)
 
 

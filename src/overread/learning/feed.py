@@ -29,8 +29,7 @@ def ahead(make: Callable[[int], T], steps: range, *, workers: int) -> Iterator[I
     if not workers:
         yield (make(step) for step in steps)
         return
-    options = {"thread_name_prefix": "overread-feed", "initializer": _compute_alone}
-    with ThreadPoolExecutor(workers, **options) as pool:  # type: ignore[arg-type]
+    with ThreadPoolExecutor(workers, "overread-feed", _compute_alone) as pool:
         try:
             yield _results(pool, make, steps, workers + 1)
         finally:
