@@ -19,7 +19,7 @@ check: .venv/.ready  ## what CI runs: format, lint, types, layers, tests with ex
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) --no-print-directory test
 
-bench: .venv-bench/.ready  ## time the hot paths beside what else one would take, 15 minutes
+bench: .venv-bench/.ready  ## time the hot paths beside what else one would take, half an hour
 	$(BENCH)/python -m benchmarks
 
 venv: .venv/.ready  ## the environment alone
