@@ -90,12 +90,10 @@ def _write(
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]],
 ) -> str:
     for path, state in states.items():
-        import safetensors.torch
+        from safetensors.torch import save_file
 
-        target = _place(partial, path)
-        safetensors.torch.save_file(
-            {name: value.detach().cpu().contiguous() for name, value in state.items()}, target
-        )
+        whole = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+        save_file(whole, _place(partial, path))
     for path, table in arrays.items():
         safetensors.numpy.save_file(
             {name: np.ascontiguousarray(value) for name, value in table.items()},
