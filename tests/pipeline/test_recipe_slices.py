@@ -22,19 +22,19 @@ def refused(folder, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("{near: {width: 256, networks: 2}}", "{near: {width: 256, networks: 3}}",
+        ("{five: {width: 256, networks: 2}}", "{five: {width: 256, networks: 3}}",
          "found networks: 3, expected 2, one for each fold"),
-        ("{near: {width", "{neer: {width", 'no member "neer"; did you mean "near"'),
-        ("near: {views: [near], flip: [near]}", "near: {views: [near], offsets: [0, 1]}",
-         "near must look at units one by one"),
-        ("near: {views: [near], flip: [near]}", "near: {views: [near], folds: [0]}",
-         "near must have a network of every fold"),
-        ("near: {views: [near], flip: [near]}", "near: {views: [near], targets: [any]}",
-         "near answers other targets than along"),
+        ("{five: {width", "{fivve: {width", 'no member "fivve"; did you mean "five"'),
+        ("five: {views: [five], flip: [five]}", "five: {views: [five], offsets: [0, 1]}",
+         "five must look at units one by one"),
+        ("five: {views: [five], flip: [five]}", "five: {views: [five], folds: [0]}",
+         "five must have a network of every fold"),
+        ("five: {views: [five], flip: [five]}", "five: {views: [five], targets: [any]}",
+         "five answers other targets than along"),
         ("    reads: study\n", "", "a network of embeddings reads studies"),
-        ("embeds: {near: {width: 256, networks: 2}}", "views: [near]",
+        ("embeds: {five: {width: 256, networks: 2}}", "views: [five]",
          "reads what other members made of slices"),
-        ("- [along, near]", "- [along, neer]", 'compare[0][1]: no member or ensemble "neer"'),
+        ("- [along, five]", "- [along, fivve]", 'compare[0][1]: no member or ensemble "fivve"'),
         ("use: rsna2019_head_ct\n  forge: {studies", "use: rsna2024_lumbar\n  forge: {studies",
          "forges images of one size"),
     ],
@@ -48,12 +48,12 @@ def test_a_member_that_reads_another_waits_for_it() -> None:
     """Its inputs are the embeddings of all folds; a bundle of it holds both members."""
     recipe = read_recipe(TINY)
     graph = build_graph(recipe, None)
-    step = graph.fits["along"][0].inputs["embed.near"]
+    step = graph.fits["along"][0].inputs["embed.five"]
 
     assert {role for role in step.inputs if role.startswith("fold")} == {"folds", "fold0", "fold1"}
-    assert step.inputs["fold1"].id == graph.fits["near"][1].id
-    assert step.id == graph.predictors["along"].inputs["embed.near"].id
-    assert predictors_of(recipe, "along") == ("along", "near")
+    assert step.inputs["fold1"].id == graph.fits["five"][1].id
+    assert step.id == graph.predictors["along"].inputs["embed.five"].id
+    assert predictors_of(recipe, "along") == ("along", "five")
     assert checkpoints(recipe, "along")["members"] == 4
 
 
