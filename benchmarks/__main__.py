@@ -60,7 +60,7 @@ def main() -> None:
     """Run the paths that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(PATHS)}; none = all")
-    parser.add_argument("--whole", action="store_true", help="1,000 studies, all 52 networks")
+    parser.add_argument("--whole", action="store_true", help="1,000 studies, all 73 networks")
     parser.add_argument("--tiny", action="store_true", help="a trial in a minute; ratios mean nil")
     parser.add_argument("--write", action="store_true", help="write the table of the README")
     parser.add_argument("--table", action="store_true", help="write it from results.json, no more")

@@ -251,7 +251,7 @@ def _difference(bundle: Bundle, found: Any, plain: dict[str, np.ndarray]) -> flo
 
 
 def rows(folder: Path, *, names: tuple[str, ...] = SMALL, studies: int = 2) -> Iterator[Row]:
-    """Yield the row of the table; `names` are members, none = all 52."""
+    """Yield the row of the table; `names` are members, none = all."""
     found = compare(folder, names, studies)
     sides = {"": "ours", "model by model": "plain"}
     walls, works = (

@@ -4,16 +4,10 @@ import json
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
+from calling import call
 
-from overread.cli import app
 from overread.datasets import rsna2024_lumbar as lumbar
 from overread.datasets.lumbar_rows import COLUMNS, WORDS
-
-
-def _call(*words) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture
@@ -56,7 +50,7 @@ def tables(tmp_path):
 
 def _audit(folder, *more) -> tuple[int, str, str]:
     words = ("--labels", folder / "train.csv", "--dataset", "lumbar")
-    return _call("audit", folder / "one.csv", *words, *more)
+    return call("audit", folder / "one.csv", *words, *more)
 
 
 def test_json_has_every_check_and_nothing_else_on_stdout(tables) -> None:
@@ -100,8 +94,8 @@ def test_output_follows_the_suffix(tables, end) -> None:
 def test_wrong_usage_is_told(tables) -> None:
     """A suffix that is none, tables without labels, a table that is not there."""
     assert _audit(tables, "-o", "x.pdf")[0] == 2
-    assert _call("audit", tables / "one.csv")[0] == 2
-    code, _, error = _call("audit", tables / "none.csv", "--dataset", "lumbar")
+    assert call("audit", tables / "one.csv")[0] == 2
+    code, _, error = call("audit", tables / "none.csv", "--dataset", "lumbar")
 
     assert code == 1
     assert "none.csv: found no such table; name tables, or one recipe" in error
@@ -126,6 +120,6 @@ def test_a_fold_that_is_no_number_is_told(tables) -> None:
 
 def test_a_recipe_that_has_not_run_is_told(tmp_path) -> None:
     """The words say what to do first."""
-    code, _, error = _call("audit", "tiny/lumbar_two_stage", "--store", tmp_path / "store")
+    code, _, error = call("audit", "tiny/lumbar_two_stage", "--store", tmp_path / "store")
 
     assert (code, "run it first" in error) == (1, True)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
+from calling import call
 
-from overread.cli import app
 from overread.pipeline import Context, Stage, Step, Store, read_recipe, run_steps
 from overread.pipeline.dataset_files import load_dataset  # noqa: F401 - the slow part, once
 from overread.shelf import take
@@ -17,16 +16,11 @@ from overread.shelf import take
 TINY = Path(__file__).parents[2] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
 
 
-def _call(*words) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    return result.exit_code, result.stdout, result.stderr
-
-
 @pytest.fixture(scope="session")
 def forged(tmp_path_factory) -> Path:
     """One forged study, forged by the command."""
     folder = tmp_path_factory.mktemp("forged") / "studies"
-    code, _, stderr = _call("forge", "lumbar", folder, "--studies", 1, "--seed", 3)
+    code, _, stderr = call("forge", "lumbar", folder, "--studies", 1, "--seed", 3)
     assert (code, "1 studies in" in stderr) == (0, True)
     return folder
 
@@ -66,8 +60,8 @@ def test_module_runs_as_the_command() -> None:
 
 def test_help_lists_every_command() -> None:
     """All commands are there, the store's under `store`."""
-    _, said, _ = _call("--help")
-    _, store, _ = _call("store", "--help")
+    _, said, _ = call("--help")
+    _, store, _ = call("store", "--help")
 
     commands = [
         "inspect",
@@ -88,8 +82,8 @@ def test_help_lists_every_command() -> None:
 
 def test_inspect_tells_studies_series_and_roles(forged) -> None:
     """As a table for people and as JSON for programs."""
-    code, said, _ = _call("inspect", forged)
-    _, text, _ = _call("inspect", forged, "--json")
+    code, said, _ = call("inspect", forged)
+    _, text, _ = call("inspect", forged, "--json")
 
     assert code == 0
     assert "sagittal_t2" in said
@@ -98,7 +92,7 @@ def test_inspect_tells_studies_series_and_roles(forged) -> None:
 
 def test_inspect_of_nothing_is_refused(tmp_path) -> None:
     """One line, exit code 1."""
-    code, said, error = _call("inspect", tmp_path / "none")
+    code, said, error = call("inspect", tmp_path / "none")
 
     assert (code, said) == (1, "")
     assert error.endswith("found nothing there, expected a folder of studies\n")
@@ -106,7 +100,7 @@ def test_inspect_of_nothing_is_refused(tmp_path) -> None:
 
 def test_forge_does_not_write_over_anything(forged) -> None:
     """A folder with something in it is refused."""
-    code, _, error = _call("forge", "lumbar", forged)
+    code, _, error = call("forge", "lumbar", forged)
 
     assert code == 1
     assert "is not empty; choose a new folder" in error
@@ -114,7 +108,7 @@ def test_forge_does_not_write_over_anything(forged) -> None:
 
 def test_forge_of_an_unknown_dataset_names_the_nearest(tmp_path) -> None:
     """A wrong name lists the right ones."""
-    code, _, error = _call("forge", "rsna_lumbar", tmp_path / "x")
+    code, _, error = call("forge", "rsna_lumbar", tmp_path / "x")
 
     assert code == 1
     assert 'did you mean "rsna2024_lumbar"?' in error
@@ -130,27 +124,27 @@ def test_score_of_a_submission(forged, tmp_path) -> None:
     path = tmp_path / "mine.csv"
     module.submission(module.Spec(), table, complete=False).write_csv(path)
     words = ["score", "rsna2024_lumbar", "--labels", forged / "train.csv", "--predictions", path]
-    code, said, _ = _call(*words, "--metric", "log_loss", "--bootstrap", 10, "--json")
+    code, said, _ = call(*words, "--metric", "log_loss", "--bootstrap", 10, "--json")
 
     assert code == 0
     scores = json.loads(said)
     assert {"value", "low", "high", "n"} <= set(scores["mine"]["log_loss"])
     assert "floor:prior_per_site" in scores
-    code, said, _ = _call(*words, "--bootstrap", 0)
+    code, said, _ = call(*words, "--bootstrap", 0)
     assert (code, "rsna2024_lumbar" in said) == (0, True)
 
 
 def test_score_of_a_missing_table_is_refused(tmp_path) -> None:
     """One line without a traceback."""
     words = ("--labels", tmp_path / "l.csv", "--predictions", tmp_path / "p.csv")
-    code, said, error = _call("score", "rsna2024_lumbar", *words)
+    code, said, error = call("score", "rsna2024_lumbar", *words)
 
     assert (code, said, len(error.splitlines())) == (1, "", 1)
 
 
 def test_show_prints_a_recipe_that_reads_back(tmp_path) -> None:
     """All settings, defaults included."""
-    code, said, _ = _call("show", TINY)
+    code, said, _ = call("show", TINY)
     (tmp_path / "r.yaml").write_text(said)
 
     assert code == 0
@@ -159,8 +153,8 @@ def test_show_prints_a_recipe_that_reads_back(tmp_path) -> None:
 
 def test_show_finds_recipes_by_name() -> None:
     """A recipe that ships needs no path; without a name the recipes are listed."""
-    _, listed, _ = _call("show")
-    code, said, _ = _call("show", "tiny/lumbar_two_stage", "--json")
+    _, listed, _ = call("show")
+    code, said, _ = call("show", "tiny/lumbar_two_stage", "--json")
 
     assert "tiny/lumbar_two_stage" in listed
     assert (code, json.loads(said)["name"]) == (0, "tiny lumbar two stage")
@@ -168,14 +162,14 @@ def test_show_finds_recipes_by_name() -> None:
 
 def test_show_schema_is_json() -> None:
     """For editors."""
-    code, said, _ = _call("show", "--schema")
+    code, said, _ = call("show", "--schema")
 
     assert (code, json.loads(said)["title"]) == (0, "Overread recipe")
 
 
 def test_unknown_recipe_names_the_nearest() -> None:
     """A wrong name lists the right ones."""
-    code, _, error = _call("plan", "tiny/lumbar_two_stag")
+    code, _, error = call("plan", "tiny/lumbar_two_stag")
 
     assert code == 1
     assert 'did you mean "tiny/lumbar_two_stage"?' in error
@@ -183,8 +177,8 @@ def test_unknown_recipe_names_the_nearest() -> None:
 
 def test_plan_as_json_and_as_a_table(tmp_path) -> None:
     """Steps and totals."""
-    code, said, _ = _call("plan", TINY, "--store", tmp_path, "--json")
-    _, shown, _ = _call("plan", TINY, "--store", tmp_path)
+    code, said, _ = call("plan", TINY, "--store", tmp_path, "--json")
+    _, shown, _ = call("plan", TINY, "--store", tmp_path)
 
     assert code == 0
     assert json.loads(said)["totals"]["fold_trainings"] == 8
@@ -196,7 +190,7 @@ def test_a_faulty_recipe_is_one_line_on_stderr(tmp_path, command) -> None:
     """Nothing on stdout, no traceback, exit code 1."""
     path = tmp_path / "r.yaml"
     path.write_text(TINY.read_text().replace("backbone: tiny_conv", "bakbone: tiny_conv", 1))
-    code, said, error = _call(command, path)
+    code, said, error = call(command, path)
 
     assert (code, said) == (1, "")
     (line,) = error.splitlines()
@@ -206,14 +200,14 @@ def test_a_faulty_recipe_is_one_line_on_stderr(tmp_path, command) -> None:
 
 def test_wrong_usage_is_exit_code_2(tmp_path) -> None:
     """Options that do not exist, or arguments that are missing."""
-    assert _call("plan")[0] == 2
-    assert _call("run", TINY, "--epochs", 3)[0] == 2
-    assert _call("grade", tmp_path, tmp_path, "-o", tmp_path / "x.docx")[0] == 2
+    assert call("plan")[0] == 2
+    assert call("run", TINY, "--epochs", 3)[0] == 2
+    assert call("grade", tmp_path, tmp_path, "-o", tmp_path / "x.docx")[0] == 2
 
 
 def test_bundle_before_the_run_is_refused(tmp_path) -> None:
     """It names what is not finished."""
-    code, _, error = _call("bundle", TINY, "--store", tmp_path, "-o", tmp_path / "b")
+    code, _, error = call("bundle", TINY, "--store", tmp_path, "-o", tmp_path / "b")
 
     assert code == 1
     assert "is not finished" in error
@@ -221,7 +215,7 @@ def test_bundle_before_the_run_is_refused(tmp_path) -> None:
 
 def test_grade_without_a_bundle_is_refused(tmp_path) -> None:
     """One line says what is missing."""
-    code, said, error = _call("grade", tmp_path, tmp_path)
+    code, said, error = call("grade", tmp_path, tmp_path)
 
     assert (code, said, len(error.splitlines())) == (1, "", 1)
     assert "bundle.json is missing" in error
@@ -230,20 +224,20 @@ def test_grade_without_a_bundle_is_refused(tmp_path) -> None:
 def test_store_lists_and_explains(tmp_path) -> None:
     """`ls` and `why`, for people and for programs."""
     _store(tmp_path)
-    _, listed, _ = _call("store", "ls", "--store", tmp_path, "--json")
-    code, said, _ = _call("store", "why", "number/one", "--store", tmp_path)
+    _, listed, _ = call("store", "ls", "--store", tmp_path, "--json")
+    code, said, _ = call("store", "why", "number/one", "--store", tmp_path)
 
     assert [row["name"] for row in json.loads(listed)] == ["one", "one"]
     assert (code, "number/one: value: 1 -> 2" in said) == (0, True)
-    assert _call("store", "why", "number/two", "--store", tmp_path)[0] == 1
+    assert call("store", "why", "number/two", "--store", tmp_path)[0] == 1
 
 
 def test_store_verify_fails_on_damage(tmp_path) -> None:
     """Exit code 1 and the file's name."""
     store, step = _store(tmp_path)
-    assert _call("store", "verify", "--store", tmp_path)[0] == 0
+    assert call("store", "verify", "--store", tmp_path)[0] == 0
     (store.folder(step) / "number.json").write_text("9")
-    code, _, error = _call("store", "verify", "--store", tmp_path)
+    code, _, error = call("store", "verify", "--store", tmp_path)
 
     assert (code, "the content of number.json has changed" in error) == (1, True)
 
@@ -252,9 +246,9 @@ def test_store_prune_keeps_what_recipes_reach(tmp_path) -> None:
     """Entries of other recipes go; a dry run only tells."""
     store, _ = _store(tmp_path)
     words = ("store", "prune", "--keep", TINY, "--store", tmp_path, "--json")
-    _, dry, _ = _call(*words, "--dry-run")
+    _, dry, _ = call(*words, "--dry-run")
     assert (len(json.loads(dry)["removed"]), len(list(store.entries()))) == (2, 2)
-    code, _, _ = _call(*words)
+    code, _, _ = call(*words)
 
     assert (code, len(list(store.entries()))) == (0, 0)
 

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from calling import call
 
-from overread.cli import app
 from overread.inference import Bundle, locator_network, member_network
 from overread.inference.engines import Way, tuning
 from overread.phantoms import forge_lumbar
@@ -15,11 +14,6 @@ from overread.pipeline.bundling import bundle_recipe
 from overread.pipeline.recipe import rubric_of
 
 pytest.importorskip("onnxruntime", reason="pip install overread[export]")
-
-
-def _call(*words) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +48,13 @@ def bundle(tmp_path_factory) -> Path:
 
 def test_exported_bundle_grades_alike(bundle, study, tmp_path) -> None:
     """`export` writes a bundle that `grade` takes, and tells how far its grades lie."""
-    code, stdout, stderr = _call(
+    code, stdout, stderr = call(
         "export", bundle, "-o", tmp_path / "fast", "--check", study,
         "--labels", study / "train.csv", "--json",
     )  # fmt: skip
     told = json.loads(stdout)
     first, second = (
-        json.loads(_call("grade", one, study, "--json")[1]) for one in (bundle, tmp_path / "fast")
+        json.loads(call("grade", one, study, "--json")[1]) for one in (bundle, tmp_path / "fast")
     )
 
     assert code == 0, stderr
@@ -81,7 +75,7 @@ def _grades(told: dict) -> dict[tuple[str, str], str]:
 
 def test_export_says_what_it_did(bundle, tmp_path) -> None:
     """For people there is a line with the new folder and its hash."""
-    code, stdout, _ = _call("export", bundle, "-o", tmp_path / "fast")
+    code, stdout, _ = call("export", bundle, "-o", tmp_path / "fast")
 
     assert code == 0
     assert stdout.startswith(f"bundle {tmp_path / 'fast'} (")
@@ -90,7 +84,7 @@ def test_export_says_what_it_did(bundle, tmp_path) -> None:
 @pytest.mark.parametrize("words", [("eager", "fp32"), ("onnx", "bf16"), ("tensor", "fp32")])
 def test_ways_that_are_no_graphs_are_wrong_usage(bundle, tmp_path, words) -> None:
     """Only engines that run graphs, in precisions that they know, can be exported to."""
-    code, _, stderr = _call(
+    code, _, stderr = call(
         "export", bundle, "-o", tmp_path / "x", "--engine", words[0], "--precision", words[1]
     )
 
@@ -101,10 +95,10 @@ def test_tuned_host_grades_the_same_bundle(bundle, study, tmp_path, monkeypatch)
     """`tune` measures and keeps; `grade` goes on speaking for the bundle that was named."""
     monkeypatch.setenv("OVERREAD_CACHE", str(tmp_path))
     monkeypatch.setattr(tuning, "is_installed", lambda way: way == Way(engine="onnx"))
-    code, stdout, stderr = _call("tune", bundle, study, "--studies", 1, "--json")
+    code, stdout, stderr = call("tune", bundle, study, "--studies", 1, "--json")
     told = json.loads(stdout)
     auto, eager = (
-        json.loads(_call("grade", bundle, study, "--json", "--engine", engine)[1])
+        json.loads(call("grade", bundle, study, "--json", "--engine", engine)[1])
         for engine in ("auto", "eager")
     )
 
@@ -118,11 +112,11 @@ def test_tuned_host_grades_the_same_bundle(bundle, study, tmp_path, monkeypatch)
 
 def test_two_bundles_side_by_side(bundle, study) -> None:
     """`compare` tells how far apart two bundles are, what they score and how fast they are."""
-    code, stdout, stderr = _call(
+    code, stdout, stderr = call(
         "compare", bundle, bundle, study, "--labels", study / "train.csv", "--json"
     )
     told = json.loads(stdout)
-    shown = _call("compare", bundle, bundle, study)[1]
+    shown = call("compare", bundle, bundle, study)[1]
 
     assert code == 0, stderr
     assert (told["parity"]["largest"], told["parity"]["flips"]) == (0, 0)

@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
+from calling import call
 
 import overread.inference
-from overread.cli import app
 from overread.datasets import rsna2024_lumbar as lumbar
 from overread.datasets.lumbar_rows import COLUMNS, RUBRIC
 from overread.inference import Grades
@@ -18,11 +17,6 @@ from overread.records import Finding
 
 GRADES = ("Normal/Mild", "Moderate", "Severe")
 JUNK = Finding("not_an_image", "refuse", "a.txt: found no image")
-
-
-def _call(*words) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture
@@ -44,7 +38,7 @@ def tables(tmp_path):
 
 def _score(folder, *more) -> tuple[int, str, str]:
     words = ("--labels", folder / "train.csv", "--predictions", folder / "mine.csv")
-    return _call("score", "lumbar", *words, "--metric", "log_loss", "--bootstrap", 0, *more)
+    return call("score", "lumbar", *words, "--metric", "log_loss", "--bootstrap", 0, *more)
 
 
 def test_score_of_a_complete_table_warns_of_nothing(tables) -> None:
@@ -90,10 +84,10 @@ def test_forge_into_a_file_is_refused(tmp_path) -> None:
     """One line, also below a file; a negative seed is wrong usage."""
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        code, _, error = _call("forge", "lumbar", folder)
+        code, _, error = call("forge", "lumbar", folder)
         assert code == 1
         assert f"overread: {tmp_path / 'file'}: found a file, expected a new folder\n" == error
-    assert _call("forge", "lumbar", tmp_path / "x", "--seed", -1)[0] == 2
+    assert call("forge", "lumbar", tmp_path / "x", "--seed", -1)[0] == 2
 
 
 @pytest.fixture
@@ -114,7 +108,7 @@ def graded(monkeypatch):
 
 def test_grade_without_a_study_fails_and_says_why(graded, tmp_path) -> None:
     """The first findings on stderr, then what was expected; nothing is written."""
-    code, _, error = _call("grade", tmp_path, tmp_path, "-o", tmp_path / "x.json")
+    code, _, error = call("grade", tmp_path, tmp_path, "-o", tmp_path / "x.json")
 
     assert (code, len(graded), (tmp_path / "x.json").exists()) == (1, 1, False)
     assert error.count("refuse: a.txt: found no image") == 20
@@ -124,7 +118,7 @@ def test_grade_without_a_study_fails_and_says_why(graded, tmp_path) -> None:
 
 def test_grade_without_a_study_still_writes_json_to_stdout(graded, tmp_path) -> None:
     """Programs get the findings, and the exit code."""
-    code, said, _ = _call("grade", tmp_path, tmp_path, "--json")
+    code, said, _ = call("grade", tmp_path, tmp_path, "--json")
 
     assert (code, len(graded), len(json.loads(said)["findings"])) == (1, 1, 30)
 
@@ -134,9 +128,9 @@ def test_grade_looks_where_it_writes_before_it_grades(graded, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "x.json").mkdir()
     for output, words in [("file/x.json", "cannot be made"), ("x.json", "found a folder")]:
-        code, _, error = _call("grade", tmp_path, tmp_path, "-o", tmp_path / output)
+        code, _, error = call("grade", tmp_path, tmp_path, "-o", tmp_path / output)
         assert (code, words in error, graded) == (1, True, [])
-    _call("grade", tmp_path, tmp_path, "-o", tmp_path / "no" / "dir" / "x.json")
+    call("grade", tmp_path, tmp_path, "-o", tmp_path / "no" / "dir" / "x.json")
 
     assert (tmp_path / "no" / "dir").is_dir()
 
@@ -147,7 +141,7 @@ def test_what_is_no_store_is_refused(tmp_path, words, name) -> None:
     """A missing folder, a file and a folder that no run has written to: one line, exit code 1."""
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    code, said, error = _call("store", *words, "--store", tmp_path / name)
+    code, said, error = call("store", *words, "--store", tmp_path / name)
 
     assert (code, said, len(error.splitlines())) == (1, "", 1)
     assert f"{tmp_path / name}: found" in error
@@ -156,7 +150,7 @@ def test_what_is_no_store_is_refused(tmp_path, words, name) -> None:
 def test_run_into_a_file_is_refused(tmp_path) -> None:
     """The store of a run must be, or become, a folder."""
     (tmp_path / "file").write_text("")
-    code, _, error = _call("run", "tiny/lumbar_two_stage", "--store", tmp_path / "file")
+    code, _, error = call("run", "tiny/lumbar_two_stage", "--store", tmp_path / "file")
 
     assert code == 1
     assert f"overread: {tmp_path / 'file'}: found a file, expected the folder of a store" in error
@@ -169,7 +163,7 @@ def test_ls_skips_and_names_a_manifest_that_does_not_read(tmp_path) -> None:
     steps = [Step(stage, name, {}) for name in ("one", "two")]
     run_steps(steps, store, Context(), listen=lambda _: None)
     (store.folder(steps[0]) / "manifest.json").write_text("{")
-    code, said, error = _call("store", "ls", "--store", tmp_path, "--json")
+    code, said, error = call("store", "ls", "--store", tmp_path, "--json")
 
     assert (code, [row["name"] for row in json.loads(said)]) == (0, ["two"])
     assert error.startswith("skipped: number/one-")

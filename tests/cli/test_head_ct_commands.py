@@ -5,14 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
-
-from overread.cli import app
-
-
-def call(*words) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    return result.exit_code, result.stdout, result.stderr
+from calling import call
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,13 @@ __all__ = ["rank_studies"]
 
 # What is looked at: the kinds of evidence about it.
 LISTS = {"points": ("point", "chain"), "labels": ("label", "side_swap", "level_shift")}
-SCHEMA = {"study": pl.String, "target": pl.String, "kind": pl.String, "evidence": pl.Float64}
+SCHEMA = {
+    "list": pl.String,
+    "study": pl.String,
+    "target": pl.String,
+    "kind": pl.String,
+    "evidence": pl.Float64,
+}
 
 
 def rank_studies(review: Review) -> pl.DataFrame:
@@ -33,39 +39,28 @@ def rank_studies(review: Review) -> pl.DataFrame:
         (of the gravest evidence), evidence (nats); sorted by list, target and rank, equals by
         study.
     """
-    parts = [
-        _ranked(name, frame)
-        for name, kinds in LISTS.items()
-        if len(frame := pl.concat([pl.DataFrame(schema=SCHEMA), *_scores(review, kinds)]))
-    ]
-    empty = {"list": pl.String, "target": pl.String, "rank": pl.Int64}
-    none = pl.DataFrame(schema={**empty, **{k: v for k, v in SCHEMA.items() if k != "target"}})
-    return pl.concat([none, *parts])
+    scores = pl.concat([pl.DataFrame(schema=SCHEMA), *_scores(review)])
+    whole = scores.with_columns(target=pl.lit(None, pl.String))
+    both = pl.concat([whole, scores.drop_nulls("target")])
+    gravest = both.sort("evidence", "kind", descending=[True, False]).unique(
+        ["list", "study", "target"], keep="first", maintain_order=True
+    )
+    ranked = gravest.sort("list", "target", -pl.col("evidence"), "study").with_columns(
+        rank=pl.int_range(1, pl.len() + 1).over("list", "target")
+    )
+    return ranked.select("list", "target", "rank", "study", "kind", "evidence")
 
 
-def _scores(review: Review, kinds: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """Yield the evidence of each kind as columns study, target, kind and evidence."""
-    for kind in kinds:
-        frame = review.scores.get(kind)
-        if frame is None or not len(frame):
+def _scores(review: Review) -> Iterator[pl.DataFrame]:
+    """Yield the evidence of each kind that was looked at, with the columns of `SCHEMA`."""
+    for name, kind in [(name, kind) for name, kinds in LISTS.items() for kind in kinds]:
+        frame = review.scores.get(kind, pl.DataFrame())
+        if not len(frame):
             continue
         if "targets" in frame.columns:
             frame = frame.rename({"targets": "target"}).explode("target")
         elif "target" not in frame.columns:
             frame = frame.with_columns(target=pl.lit(None, pl.String))
-        yield frame.with_columns(kind=pl.lit(kind)).select(
-            pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
+        yield frame.with_columns(list=pl.lit(name), kind=pl.lit(kind)).select(
+            pl.col(column).cast(dtype) for column, dtype in SCHEMA.items()
         )
-
-
-def _ranked(name: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Rank within the whole set and within each question."""
-    whole = frame.with_columns(target=pl.lit(None, pl.String))
-    both = pl.concat([whole, frame.drop_nulls("target")])
-    gravest = both.sort("evidence", "kind", descending=[True, False]).unique(
-        ["study", "target"], keep="first", maintain_order=True
-    )
-    ranked = gravest.sort("target", -pl.col("evidence"), "study").with_columns(
-        list=pl.lit(name), rank=pl.int_range(1, pl.len() + 1).over("target")
-    )
-    return ranked.select("list", "target", "rank", "study", "kind", "evidence")

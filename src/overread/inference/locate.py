@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from overread.imaging import CountSpec, StudyPixels, assign_levels
+from overread.imaging import CountSpec, StudyPixels, assign_levels, normalise
 from overread.inference.asking import Network, ask_image
 from overread.inference.canvas import draw
 from overread.inference.decoding import PointSet, average_points, decode_points, plausible
@@ -229,7 +229,7 @@ def _upright_maps(
     networks: Sequence[Network], spec: LocatorSpec, inputs: LocatorImages
 ) -> tuple[Singles, bool]:
     """Return the mean logits of the maps the right way up, and whether the images were turned."""
-    image = _normalised(inputs)
+    image = normalise(inputs.images)
     stored, reverse, lean = [], [], 0.0
     for network in networks:
         answers = [ask_image(network, one) for one in (image, _flipped(image, -2))]
@@ -245,7 +245,7 @@ def _upright_maps(
 
 def _maps(networks: Sequence[Network], spec: LocatorSpec, inputs: LocatorImages) -> Singles:
     """Return the mean probability maps (n, K, h, w)."""
-    image = _normalised(inputs)
+    image = normalise(inputs.images)
     sideways = spec.canvas.plane in ("axial", "coronal")
     turn = spec.flip and (sideways or spec.neighbours > 0)
     found = []
@@ -256,10 +256,6 @@ def _maps(networks: Sequence[Network], spec: LocatorSpec, inputs: LocatorImages)
             found.append(turned[..., ::-1] if sideways else turned)
     maps: Singles = np.mean(found, axis=0, dtype=np.float32)
     return maps
-
-
-def _normalised(inputs: LocatorImages) -> Singles:
-    return inputs.images * np.float32(2) - np.float32(1)
 
 
 def _flipped(images: Singles, axis: int) -> Singles:
