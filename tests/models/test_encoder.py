@@ -26,6 +26,22 @@ def test_map_has_the_encoders_channels(backbone: str) -> None:
     assert found.ndim == 4
 
 
+@pytest.mark.parametrize("backbone", ["tiny_conv", "test_convnext", "test_vit"])
+def test_many_images_are_read_few_at_a_time(backbone: str) -> None:
+    """Without gradients no more than a few go in at once, and each has the map it has alone."""
+    encoder = build_encoder(EncoderSpec(backbone=backbone), channels=1).eval()
+    images = torch.randn(11, 1, 160, 160, generator=torch.Generator().manual_seed(0))
+    whole = encoder(images).detach()
+    seen = []
+    encoder.body.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+
+    with torch.inference_mode():
+        found = encoder(images)
+
+    assert seen == [10, 1]
+    torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)
+
+
 def test_final_norm_can_be_left_out() -> None:
     """Without it a ConvNeXt's map is not normalised, and no weight is left idle."""
     image = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
