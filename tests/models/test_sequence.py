@@ -56,13 +56,28 @@ def test_at_the_start_it_says_what_the_slice_networks_say() -> None:
     assert outputs["logits.kind"][..., 0].abs().max() == 0
 
 
+def test_by_target_all_targets_are_read_alike() -> None:
+    """With the same weights: swapped log odds, names aside, give swapped answers."""
+    model, given = trained(by_target=True, components=0), batch((5, 3))
+    with torch.no_grad():
+        model.enter.weight[:, -ODDS:] = 0  # not told which target it is
+    swapped = dict(given) | {"near:logits": given["near:logits"][..., [2, 1, 0]]}
+
+    straight, turned = model(given), model(swapped)
+
+    assert tuple(model.enter.weight.shape) == (16, 2 + 3 + ODDS)
+    torch.testing.assert_close(straight["logits.any"][..., 1], turned["logits.kind"][..., 2])
+    torch.testing.assert_close(straight["logits.kind"][..., 1], turned["logits.kind"][..., 1])
+
+
+@pytest.mark.parametrize("by_target", [False, True])
 @pytest.mark.parametrize("mix", ["lstm", "transformer"])
-def test_slices_see_along_their_scan_and_not_beyond(mix: str) -> None:
+def test_slices_see_along_their_scan_and_not_beyond(mix: str, *, by_target: bool) -> None:
     """A change at the top of a scan reaches its lowest slice, and nothing of another scan.
 
     What lies behind the end of a scan is never read.
     """
-    model, given = trained(mix=mix), batch((4, 6))
+    model, given = trained(mix=mix, by_target=by_target), batch((4, 6))
     before = model(given)["logits.any"]
     given["near:logits"][1, 5] += 3
     given["near:logits"][0, 4:] = 99.0

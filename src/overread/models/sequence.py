@@ -37,6 +37,9 @@ class Spec(ShelfSpec):
         components: of the embeddings of each slice network; 0 = their answers alone.
         ridge: of the maps that bring embeddings together, as a share of their mean variance.
         dropout: of what goes in and what comes out.
+        by_target: read the scan once for each log odds, with the same weights: its own, the
+            greatest of all, and which one it is. Six times the work for six targets, and less
+            to learn by heart where scans are few.
     """
 
     mix: Literal["lstm", "transformer"] = "lstm"
@@ -46,6 +49,7 @@ class Spec(ShelfSpec):
     components: int = Field(32, ge=0)
     ridge: float = Field(1e-2, gt=0)
     dropout: float = Field(0.3, ge=0, lt=1)
+    by_target: bool = False
 
 
 def build(

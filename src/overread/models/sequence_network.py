@@ -1,7 +1,7 @@
 """The network of `sequence`: what slice networks made of each slice, read along the scan.
 
 Legend: B studies, U slices, K networks of a member, D width of an embedding, C components,
-T log odds of all targets, G grades.
+M members that answered, T log odds of all targets, G grades.
 """
 
 from collections.abc import Mapping
@@ -46,11 +46,13 @@ class Sequence(nn.Module):
             shape = (networks, width, spec.components)
             self.register_buffer(f"bases{number}", torch.zeros(shape))
             self.register_buffer(f"means{number}", torch.zeros(networks, width))
-        inside = len(self.answered) * odds + len(self.embedded) * spec.components + PLACES
+        self.by_target = spec.by_target
+        heard = len(self.answered) * 2 + odds if spec.by_target else len(self.answered) * odds
+        inside = heard + len(self.embedded) * spec.components + PLACES
         self.enter = nn.Linear(inside, spec.width)
         self.mix = _Lstm(spec) if spec.mix == "lstm" else _Transformer(spec)
         self.dropout = nn.Dropout(spec.dropout)
-        self.leave = nn.Linear(spec.width, odds)
+        self.leave = nn.Linear(spec.width, 1 if spec.by_target else odds)
         nn.init.normal_(self.leave.weight, std=1e-3)
         nn.init.zeros_(self.leave.bias)
 
@@ -66,19 +68,37 @@ class Sequence(nn.Module):
             "logits.{target}" (B, U, G), the first of which is 0.
         """
         mask = batch[MASK].bool()
-        odds = [self._heard(batch, name) for name in self.answered]
-        columns = [one / SOFT for one in odds]
-        columns += [self._aligned(batch, number) for number in range(len(self.embedded))]
-        columns.append(self._places(batch, mask))
-        tokens = self.dropout(self.enter(torch.cat(columns, -1)).relu())
-        mixed = self.dropout(self.mix(tokens * mask[..., None], mask))
-        said = torch.stack(odds).mean(0) + self.leave(mixed)
+        odds = torch.stack([self._heard(batch, name) for name in self.answered], -1)
+        aligned = [self._aligned(batch, number) for number in range(len(self.embedded))]
+        about = torch.cat([*aligned, self._places(batch, mask)], -1)
+        read = self._added_by_target if self.by_target else self._added
+        said = odds.mean(-1) + read(odds / SOFT, about, mask)
         found, first = {}, 0
         for target, grades in self.heads.items():
             own = said[..., first : first + grades - 1]
             found[f"logits.{target}"] = torch.cat([torch.zeros_like(own[..., :1]), own], -1)
             first += grades - 1
         return found
+
+    def _added(self, odds: Tensor, about: Tensor, mask: Tensor) -> Tensor:
+        """Return what (B, U, T) a scan adds, read once: of its odds (B, U, T, M) and the rest."""
+        return self._read(torch.cat([odds.transpose(2, 3).flatten(2), about], -1), mask)
+
+    def _added_by_target(self, odds: Tensor, about: Tensor, mask: Tensor) -> Tensor:
+        """Return what (B, U, T) a scan adds, read once for each log odds, with the greatest."""
+        scans, _, count, _ = odds.shape
+        which = torch.eye(count, dtype=odds.dtype, device=odds.device).expand(*odds.shape[:3], -1)
+        rest = about[:, :, None].expand(-1, -1, count, -1)
+        greatest = odds.amax(2, keepdim=True).expand_as(odds)
+        columns = torch.cat([odds, greatest, rest, which], -1).transpose(1, 2).flatten(0, 1)
+        added = self._read(columns, mask.repeat_interleave(count, 0))
+        return added.reshape(scans, count, -1).transpose(1, 2)
+
+    def _read(self, columns: Tensor, mask: Tensor) -> Tensor:
+        tokens = self.dropout(self.enter(columns).relu())
+        mixed = self.dropout(self.mix(tokens * mask[..., None], mask))
+        added: Tensor = self.leave(mixed)
+        return added
 
     def _heard(self, batch: Mapping[str, Tensor], name: str) -> Tensor:
         """Return (B, U, width): the mean over the networks that were asked."""
