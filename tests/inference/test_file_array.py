@@ -37,3 +37,13 @@ def test_columns_first_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="row order"):
         FileArray(tmp_path / "a.npy")[0]
+
+
+def test_a_file_cut_short_is_named(tmp_path: Path) -> None:
+    """Numbers that are not there are not made up."""
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(10.0))
+    path.write_bytes(path.read_bytes()[:-8])
+
+    with pytest.raises(ValueError, match=r"a\.npy: found 72 bytes"):
+        FileArray(path)[0]
