@@ -22,19 +22,19 @@ def refused(folder, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("{five: {width: 256, networks: 2}}", "{five: {width: 256, networks: 3}}",
+        ("{one: {width: 256, networks: 2}}", "{one: {width: 256, networks: 3}}",
          "found networks: 3, expected 2, one for each fold"),
-        ("{five: {width", "{fivve: {width", 'no member "fivve"; did you mean "five"'),
-        ("five: {views: [five], flip: [five]}", "five: {views: [five], offsets: [0, 1]}",
-         "five must look at units one by one"),
-        ("five: {views: [five], flip: [five]}", "five: {views: [five], folds: [0]}",
-         "five must have a network of every fold"),
-        ("five: {views: [five], flip: [five]}", "five: {views: [five], targets: [any]}",
-         "five answers other targets than along"),
+        ("{one: {width", "{onne: {width", 'no member "onne"; did you mean "one"'),
+        ("one: {views: [three], flip: [three]}", "one: {views: [three], offsets: [0, 1]}",
+         "one must look at units one by one"),
+        ("one: {views: [three], flip: [three]}", "one: {views: [three], folds: [0]}",
+         "one must have a network of every fold"),
+        ("one: {views: [three], flip: [three]}", "one: {views: [three], targets: [any]}",
+         "one answers other targets than along"),
         ("    reads: study\n", "", "a network of embeddings reads studies"),
-        ("embeds: {five: {width: 256, networks: 2}}", "views: [five]",
+        ("embeds: {one: {width: 256, networks: 2}}", "views: [three]",
          "reads what other members made of slices"),
-        ("- [along, five]", "- [along, fivve]", 'compare[0][1]: no member or ensemble "fivve"'),
+        ("- [scan, one]", "- [scan, onne]", 'compare[0][1]: no member or ensemble "onne"'),
         ("use: rsna2019_head_ct\n  forge: {studies", "use: rsna2024_lumbar\n  forge: {studies",
          "forges images of one size"),
     ],
@@ -48,12 +48,12 @@ def test_a_member_that_reads_another_waits_for_it() -> None:
     """Its inputs are the embeddings of all folds; a bundle of it holds both members."""
     recipe = read_recipe(TINY)
     graph = build_graph(recipe, None)
-    step = graph.fits["along"][0].inputs["embed.five"]
+    step = graph.fits["along"][0].inputs["embed.one"]
 
     assert {role for role in step.inputs if role.startswith("fold")} == {"folds", "fold0", "fold1"}
-    assert step.inputs["fold1"].id == graph.fits["five"][1].id
-    assert step.id == graph.predictors["along"].inputs["embed.five"].id
-    assert predictors_of(recipe, "along") == ("along", "five")
+    assert step.inputs["fold1"].id == graph.fits["one"][1].id
+    assert step.id == graph.predictors["along"].inputs["embed.one"].id
+    assert predictors_of(recipe, "along") == ("along", "one")
     assert checkpoints(recipe, "along")["members"] == 4
 
 
