@@ -231,12 +231,18 @@ def tiny():
     return rubric, labels_of(frame), predictions_of(frame, "truth")
 
 
-def test_floors_leave_the_scored_subject_out():
-    """Without folds, a subject's prior counts the other three (and one unit spread evenly)."""
+def test_floors_without_folds_know_all_that_is_scored():
+    """One answer for everybody: that of the four (and one unit spread evenly).
+
+    Leaving each out in turn would say no where balanced grades say yes, and make any score shine.
+    """
     rubric, labels, _ = tiny()
     _, found = floor_predictions("floor:prior", rubric, labels, None).array("mask")
+    folds = Folds(pl.DataFrame({"subject": ["a"], "fold": [0]}))
+    _, some = floor_predictions("floor:prior", rubric, labels, folds).array("mask")
 
-    assert [[0.5 / 4, 3.5 / 4], *[[1.5 / 4, 2.5 / 4]] * 3] == found.tolist()
+    assert found.tolist() == [[1.5 / 5, 3.5 / 5]] * 4
+    assert some.tolist() == [[0.5 / 4, 3.5 / 4], *[[1.5 / 5, 3.5 / 5]] * 3]
 
 
 def test_floors_leave_the_scored_fold_out():

@@ -40,7 +40,7 @@ def evaluate(
         labels: the truth; rows without grade and pseudo-labels are left out.
         predictions: of one or more predictors; each is scored on the units that it predicts.
         metrics: names of this shelf with settings.
-        folds: that the floors are fitted by; None = leave one subject out.
+        folds: that the floors are fitted by; None = on all that is scored.
         bootstrap: replicates for the 95 % intervals (percentiles); 0 = none.
         seed: of the draws.
         floors: also score the priors, on the units that any predictor predicts.

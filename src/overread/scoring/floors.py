@@ -1,7 +1,8 @@
 """Predictions without a picture: what knowing only how common each grade is would score.
 
 A predictor that does not beat its floors has seen nothing. Each is fitted outside the fold of the
-unit that it predicts, or, where there are no folds, without the unit's subject.
+unit that it predicts. Where there are no folds it is fitted on all, a little too well for a floor;
+leaving out each subject in turn would answer the other grade wherever grades are balanced.
 """
 
 import numpy as np
@@ -24,7 +25,7 @@ FLOORS: dict[str, tuple[bool, bool]] = {
 def floor_predictions(
     name: str, rubric: Rubric, labels: Labels, folds: Folds | None
 ) -> Predictions:
-    """Predict every graded unit by the class prior of the other folds (or other subjects).
+    """Predict every graded unit by the class prior of the other folds, or of all.
 
     One more unit, spread evenly over the grades, is counted so that no probability is zero.
 
@@ -34,7 +35,7 @@ def floor_predictions(
             answer for a weighted log loss; plain "prior" is the best for an unweighted one).
         rubric: targets, grades, weights.
         labels: rows without grade and pseudo-labels are left out.
-        folds: None = leave one subject out. A subject without a fold is left out by itself.
+        folds: None = fit on all. A subject without a fold is answered by the prior of all.
     """
     per_site, weighted = FLOORS[name]
     frame = labels.known().frame.filter(pl.col("origin") != "pseudo")
@@ -54,10 +55,11 @@ def _priors(
 ) -> Floats:
     grades = len(target.grades)
     truth = rows["probabilities"].explode().to_numpy().reshape(-1, grades)
-    keys = [str(held_out.get(subject, f"alone {subject}")) for subject in rows["subject"]]
-    _, index = np.unique(keys, return_inverse=True)
-    own = np.zeros((index.max() + 1, grades))
+    folds = np.array([held_out.get(subject, -1) for subject in rows["subject"]], np.int64)
+    known, index = np.unique(folds, return_inverse=True)
+    own = np.zeros((len(known), grades))
     np.add.at(own, index, truth)
+    own[known < 0] = 0  # nobody is left out for them
     counts = truth.sum(axis=0) - own[index] + 1 / grades
     if weighted:
         counts = counts * np.array(target.weights)
