@@ -4,8 +4,8 @@
 trained ones; points that random networks find are compared and dropped, and the phantom's own taken
 on, so that every crop shows what it should. Ours decodes a study once, cuts each distinct view once
 and encodes each distinct slice once; the plain loop decodes, draws or cuts, and predicts network by
-network, and runs the axial flip as a second whole pass. `--all` takes about an hour on two cores;
-it says on stderr how far it is, and `--bundle` keeps the weights for the next time.
+network, and runs the axial flip as a second whole pass. `--all` takes more than an
+hour on two cores; it says on stderr how far it is, and `--bundle` keeps its weights for next time.
 """
 
 import argparse
@@ -161,7 +161,8 @@ def peaked(rows: dict[str, Any], side: str) -> Iterator[None]:
     yield
     if status.exists():
         found = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        rows[f"{side}_peak_mb"] = int(found["VmHWM"].split()[0]) // 1024
+        peak = int(found["VmHWM"].split()[0]) // 1024
+        rows[f"{side}_peak_mb"] = max(peak, rows.get(f"{side}_peak_mb", 0))
 
 
 def say(what: str) -> None:
@@ -327,8 +328,10 @@ def main() -> None:
     parser.add_argument("--member", action="append", help="such as tkmn_0203_f1; repeatable")
     parser.add_argument("--studies", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--bundle", type=Path, help="folder that keeps the weights")
+    parser.add_argument("--bundle", type=Path, help="folder that keeps the weights of --all")
     options = parser.parse_args()
+    if options.bundle and not options.all:
+        parser.error("--bundle keeps the weights of all networks: give --all too")
     use_threads(options.threads)
     names = () if options.all else tuple(options.member or SMALL)
     with tempfile.TemporaryDirectory() as folder:

@@ -25,10 +25,10 @@ FORGED = 10
 COUNTS = (10, 30, 100, 300)
 PATIENCE = 480.0  # seconds for all numbers of studies together, by the pace of those before
 EVEN = 1.1
-WHY = (
-    "the headers of all studies are held while they are graded, and what was said of each until "
-    "it is written: 0.3 and 0.1 MiB a study"
-)
+WHY = {
+    "grade": "the headers of all studies are held while they are graded, and what was said of each "
+    "until it is written"
+}
 RECIPE = Path(__file__).parents[1] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
 TABLES = ("train.csv", "train_label_coordinates.csv", "train_series_descriptions.csv")
 UIDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID")
@@ -76,7 +76,7 @@ def rows(
             + ", ".join(f"{count} studies {peak:.0f} MiB" for count, peak in found.items())
             + without,
         )
-        yield because(row, WHY)
+        yield because(row, WHY.get(command, ""))
 
 
 def write_recipe(path: Path) -> Path:

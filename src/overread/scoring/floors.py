@@ -55,12 +55,12 @@ def _priors(
 ) -> Floats:
     grades = len(target.grades)
     truth = rows["probabilities"].explode().to_numpy().reshape(-1, grades)
-    folds = np.array([held_out.get(subject, -1) for subject in rows["subject"]], np.int64)
-    known, index = np.unique(folds, return_inverse=True)
-    own = np.zeros((len(known), grades))
-    np.add.at(own, index, truth)
-    own[known < 0] = 0  # nobody is left out for them
-    counts = truth.sum(axis=0) - own[index] + 1 / grades
+    folds = pl.Series([held_out.get(one) for one in rows["subject"]], dtype=pl.Int64)
+    own = np.zeros_like(truth)
+    for fold in folds.drop_nulls().unique():
+        same = folds.eq_missing(fold).to_numpy()
+        own[same] = truth[same].sum(axis=0)
+    counts = truth.sum(axis=0) - own + 1 / grades
     if weighted:
         counts = counts * np.array(target.weights)
     return np.asarray(counts / counts.sum(axis=1, keepdims=True), np.float64)
