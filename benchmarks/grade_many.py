@@ -239,7 +239,10 @@ def joined(bundle: Bundle, answers: dict[str, dict[str, Any]]) -> dict[str, np.n
 def compare(
     folder: Path, names: tuple[str, ...], studies: int, *, kept: Path | None = None
 ) -> dict[str, Any]:
-    """Time both ways study by study and return the medians; refuse if answers differ."""
+    """Time both ways study by study; return seconds, peaks, counts and the greatest differences.
+
+    Results of an hour are kept even where answers differ: `agreed` judges them.
+    """
     forge_lumbar(folder / "phantoms", num_studies=studies, seed=1, workers=1)
     weights = kept or folder / "bundle"
     if not (weights / "bundle.json").exists():
@@ -259,22 +262,35 @@ def compare(
         known = mock.patch.object(GRADING, "locate", known_points(bundle, points))
         with noted_maps() as ours, known, timed(rows, "ours"), counted(rows, "ours"):
             graded = grade_each(bundle, study, GradeSpec(unseen="answer"))
-        say(f"together: {rows['ours_s'][-1]:.0f} s")
+        say(f"together: {rows}")
         with noted_maps() as theirs, timed(rows, "plain"), counted(rows, "plain"):
             plain_points(bundle, study, points)
             plain = joined(bundle, plain_loop(bundle, study, points))
-        gaps = [np.abs(ours[key][0] - np.mean(theirs[key], axis=0)).max() for key in ours]
-        if len(gaps) != len(LOCATORS) or max(gaps) > TOLERANCE:
-            raise ValueError(f"maps of {len(gaps)} locators differ by {gaps}")
-        rows["greatest_difference"] = max(
-            rows.get("greatest_difference", 0.0), _difference(bundle, graded.predictions, plain)
-        )
+        say(f"one by one: {rows}")
+        if ours.keys() != theirs.keys() or len(ours) != len(LOCATORS):
+            raise ValueError(f"found maps of {[*ours]} and {[*theirs]}, expected of {[*LOCATORS]}")
+        gaps = {
+            "maps": max(np.abs(ours[key][0] - np.mean(theirs[key], axis=0)).max() for key in ours),
+            "answers": _difference(bundle, graded.predictions, plain),
+        }
+        for name, gap in gaps.items():
+            rows[f"{name}_differ_by"] = max(rows.get(f"{name}_differ_by", 0.0), float(gap))
     if names and sum(rows["plain_s"]) < TARGET * sum(rows["ours_s"]):
         with mock.patch.object(GRADING, "locate", known_points(bundle, points)):
             rows["profile"] = profile_of(
                 lambda: grade_each(bundle, study, GradeSpec(unseen="answer"))
             )
     return rows
+
+
+def agreed(found: dict[str, Any]) -> str:
+    """Return by how much both ways differ, in words; raise where it is more than rounding."""
+    words = (
+        f"maps agree to {found['maps_differ_by']:.1e}, grades to {found['answers_differ_by']:.1e}"
+    )
+    if max(found["maps_differ_by"], found["answers_differ_by"]) > TOLERANCE:
+        raise ValueError(f"{words}, expected {TOLERANCE:.0e} at most; {found}")
+    return words
 
 
 @contextmanager
@@ -296,8 +312,8 @@ def _difference(bundle: Bundle, found: Any, plain: dict[str, np.ndarray]) -> flo
         for target, values in plain.items()
         for row, unit in enumerate(units)
     ]
-    if max(gaps) > TOLERANCE or len(gaps) != len(table):
-        raise ValueError(f"answers differ by {max(gaps)}, {len(gaps)} of {len(table)} compared")
+    if len(gaps) != len(table):
+        raise ValueError(f"{len(gaps)} of {len(table)} answers compared")
     return float(max(gaps))
 
 
@@ -309,14 +325,21 @@ def rows(folder: Path, *, names: tuple[str, ...] = SMALL, studies: int = 2) -> I
         {name: [one * 1e3 for one in found[f"{side}_{kind}"]] for name, side in sides.items()}
         for kind in ("s", "cpu_s")
     )
-    peaks = " and ".join(str(found.get(f"{side}_peak_mb", "?")) for side in sides.values())
+    told = [agreed(found)] + [
+        f"{what} {' and '.join(str(found.get(f'{side}_{key}', '?')) for side in sides.values())}"
+        for what, key in (
+            ("peaks in MiB", "peak_mb"),
+            ("a file decoded at most", "files_most_often"),
+            ("a crop cut at most", "crops_most_often"),
+        )
+    ]
     row = row_of(
         f"a study graded by {len(names) + 2 if names else 73} networks of the lumbar 3rd place",
         "study",
         walls,
         works=works,
         target=TARGET,
-        note=f"grades agree to {found['greatest_difference']:.1e}; peaks {peaks} MiB",
+        note="; ".join(told),
     )
     yield because(replace(row, profile=found.get("profile", "")), WHY)
 
@@ -341,6 +364,7 @@ def main() -> None:
         middle = [float(np.median(rows[f"{name}_{kind}"])) for name in ("plain", "ours")]
         rows[f"ratio_{kind}"] = middle[0] / middle[1]
     print(json.dumps({"machine": machine(), **rows}, indent=1))
+    agreed(rows)
 
 
 if __name__ == "__main__":
