@@ -26,8 +26,8 @@ COUNTS = (10, 30, 100, 300)
 PATIENCE = 480.0  # seconds for all numbers of studies together, by the pace of those before
 EVEN = 1.1
 WHY = {
-    "grade": "the headers of all studies are held while they are graded, and what was said of each "
-    "until it is written"
+    "run": "a step that trains or joins reads the tables of all studies",
+    "grade": "the names of all files are held, and the table of all grades until it is written",
 }
 RECIPE = Path(__file__).parents[1] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
 TABLES = ("train.csv", "train_label_coordinates.csv", "train_series_descriptions.csv")

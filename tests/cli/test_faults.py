@@ -10,7 +10,7 @@ from calling import call
 import overread.inference
 from overread.datasets import rsna2024_lumbar as lumbar
 from overread.datasets.lumbar_rows import COLUMNS, RUBRIC
-from overread.inference import Grades
+from overread.inference import GradedStudy, Grades
 from overread.pipeline import Context, Stage, Step, Store, run_steps
 from overread.pipeline.store import write_json
 from overread.records import Finding
@@ -95,11 +95,11 @@ def graded(monkeypatch):
     """Grading that finds no study, and counts its calls."""
     calls = []
 
-    def grade(bundle, path, **_) -> Grades:
+    def grade(bundle, path, **_):
         calls.append((bundle, path))
-        return Grades(RUBRIC, "0" * 64, "fake", (), (JUNK,) * 30)
+        yield Grades(RUBRIC, "0" * 64, "fake", (), (JUNK,) * 30)
 
-    monkeypatch.setattr(overread.inference, "grade", grade)
+    monkeypatch.setattr(overread.inference, "grade_parts", grade)
     bundle = SimpleNamespace(load=lambda *_, **__: None)
     monkeypatch.setattr(overread.inference, "Bundle", bundle)
     monkeypatch.setattr("overread.inference.engines.cached_bundle", lambda *_, **__: None)
@@ -121,6 +121,23 @@ def test_grade_without_a_study_still_writes_json_to_stdout(graded, tmp_path) -> 
     code, said, _ = call("grade", tmp_path, tmp_path, "--json")
 
     assert (code, len(graded), len(json.loads(said)["findings"])) == (1, 1, 30)
+
+
+def test_grade_says_where_answers_of_a_broken_batch_are(graded, monkeypatch, tmp_path) -> None:
+    """Studies that were graded before the disk was pulled out are kept, and that is said."""
+
+    def grade(*_, **__):
+        refused = GradedStudy("7", "1.2", "p", refused="it has no series")
+        yield Grades(RUBRIC, "0" * 64, "fake", (refused,))
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(overread.inference, "grade_parts", grade)
+    code, _, error = call("grade", tmp_path, tmp_path, "-o", tmp_path / "x.json")
+
+    assert (code, (tmp_path / "x.json").exists()) == (1, False)
+    assert f"broken off: 1 studies are in {tmp_path / 'x.json.part'}" in error
+    kept = json.loads((tmp_path / "x.json.part").read_text())
+    assert [one["reason"] for one in kept["studies"]] == ["it has no series"]
 
 
 def test_grade_looks_where_it_writes_before_it_grades(graded, tmp_path) -> None:

@@ -157,6 +157,9 @@ def test_two_uids_in_one_folder_are_one_study(forged, tmp_path):
     assert [study.id for study in reading.studies] == ["7"]
     assert len(first.series) + len(second.series) == len(reading.studies[0].series)
     assert "study_uids_differ" in {one.code for one in reading.findings}
+    (part,) = lumbar.open_parts(SPEC, tmp_path)
+    assert part.to_json() == reading.to_json()
+    assert [study.id for study in part.studies] == ["7"]
 
 
 def test_tables_alone_give_labels(tables):

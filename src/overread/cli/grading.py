@@ -1,24 +1,26 @@
 """Commands that use a bundle: grade new studies, join tables of new studies."""
 
-import json as plain_json
 import os
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overread.cli.options import write_json
 from overread.cli.progress import showing
 from overread.cli.tables import table, uid_end
 
 if TYPE_CHECKING:
     from overread.inference import Bundle, Grades
+    from overread.pipeline.grade_files import GradesFile
+    from overread.records import Finding
 
 __all__ = ["COMMANDS"]
 
-KINDS = (".json", ".csv", ".parquet", ".html")
 MOST_FINDINGS = 20
 
 
@@ -50,8 +52,8 @@ def grade(
     trusted: Trusted = None,
 ) -> None:
     """Grade one study or every study in a folder. A study that is refused says why."""
-    from overread.inference import GradeSpec
-    from overread.inference import grade as grade_studies
+    from overread.inference import GradeSpec, grade_parts
+    from overread.pipeline.grade_files import KINDS, GradesFile, JsonText
 
     if output is not None and output.suffix not in KINDS:
         raise typer.BadParameter(f'found "{output.suffix}", expected one of {", ".join(KINDS)}')
@@ -59,21 +61,75 @@ def grade(
     if output is not None:
         _make_room(output)
     spec = GradeSpec(pictures=output is not None and output.suffix == ".html")
-    with showing() as on_progress:
-        grades = grade_studies(loaded, path, spec=spec, on_progress=on_progress)
-    _tell(grades)
-    if output is not None and grades.studies:
-        _write(grades, output)
-    if json:
-        write_json(grades.to_json())
-    elif output is None:
-        _show(grades)
-    if not grades.studies:
+    told = _Told(rows=[] if output is None and not json else None)
+    text = JsonText(sys.stdout) if json else None
+    file = GradesFile(output) if output is not None else None
+    with ExitStack() as opened:
+        if file is not None:
+            opened.callback(_say_kept, file)
+            opened.enter_context(file)
+        on_progress = opened.enter_context(showing())
+        for part in grade_parts(loaded, path, spec=spec, on_progress=on_progress):
+            for place in (told, file, text):
+                if place is not None:
+                    place.add(part)
+    if text is not None:
+        text.end()
+    told.say(output)
+    if not told.num_studies:
         raise FileNotFoundError(
             f"found no study in {path}; expected the images of a study, or a folder of studies"
         )
-    if all(study.refused is not None for study in grades.studies):
+    if told.num_studies == len(told.refused):
         raise typer.Exit(1)
+
+
+def _say_kept(file: "GradesFile") -> None:
+    """Say where the grades of a batch are that was broken off."""
+    if file.num_studies and file.part.exists():
+        typer.echo(f"broken off: {file.num_studies} studies are in {file.part}", err=True)
+
+
+@dataclass
+class _Told:
+    """What is said of a batch when it is over.
+
+    Attributes:
+        rows: for people to read; None = not wanted.
+        num_studies: that were found.
+        refused: why, for each study that was.
+        findings: the first about files of no study.
+        num_findings: of them all.
+    """
+
+    rows: list[dict[str, Any]] | None
+    num_studies: int = 0
+    refused: list[str] = field(default_factory=list)
+    findings: list["Finding"] = field(default_factory=list)
+    num_findings: int = 0
+
+    def add(self, grades: "Grades") -> None:
+        """Note what is said of the next studies."""
+        self.num_studies += len(grades.studies)
+        self.refused += [one.refused for one in grades.studies if one.refused is not None]
+        self.num_findings += len(grades.findings)
+        self.findings += grades.findings[: MOST_FINDINGS - len(self.findings)]
+        if self.rows is not None:
+            self.rows += grades.to_frame().iter_rows(named=True)
+
+    def say(self, output: Path | None) -> None:
+        """Say on stderr what is wrong, and on stdout the rows."""
+        for finding in self.findings:
+            typer.echo(f"{finding.severity}: {finding.message}", err=True)
+        if self.num_findings > len(self.findings):
+            more = self.num_findings - len(self.findings)
+            typer.echo(f"and {more} more findings; --json has all", err=True)
+        for reason in self.refused:
+            typer.echo(f"refused: {reason}", err=True)
+        if output is not None and self.num_studies:
+            typer.echo(f"{self.num_studies} studies in {output}", err=True)
+        if self.rows is not None:
+            _show(self.rows)
 
 
 def join(
@@ -136,33 +192,7 @@ def _make_room(output: Path) -> None:
         raise FileNotFoundError(f"{output.parent}: found a folder that may not be written to")
 
 
-def _tell(grades: "Grades") -> None:
-    """Say on stderr what is wrong with files that belong to no study, and who was refused."""
-    for finding in grades.findings[:MOST_FINDINGS]:
-        typer.echo(f"{finding.severity}: {finding.message}", err=True)
-    if len(grades.findings) > MOST_FINDINGS:
-        more = len(grades.findings) - MOST_FINDINGS
-        typer.echo(f"and {more} more findings; --json has all", err=True)
-    for study in grades.studies:
-        if study.refused is not None:
-            typer.echo(f"refused: {study.refused}", err=True)
-
-
-def _write(grades: "Grades", output: Path) -> None:
-    if output.suffix == ".json":
-        output.write_text(plain_json.dumps(grades.to_json(), indent=1), encoding="utf-8")
-    elif output.suffix == ".csv":
-        grades.to_frame().write_csv(output)
-    elif output.suffix == ".parquet":
-        grades.to_frame().write_parquet(output)
-    else:
-        from overread.pipeline.pages import write_grades_page
-
-        write_grades_page(grades, output)
-    typer.echo(f"{len(grades.studies)} studies in {output}", err=True)
-
-
-def _show(grades: "Grades") -> None:
+def _show(found: list[dict[str, Any]]) -> None:
     rows = [
         (
             uid_end(row["study"]),
@@ -171,7 +201,7 @@ def _show(grades: "Grades") -> None:
             row["grade"],
             f"{row['confidence']:.2f}",
         )
-        for row in grades.to_frame().iter_rows(named=True)
+        for row in found
     ]
     table(("study", "site", "target", "grade", "sure"), rows)
 

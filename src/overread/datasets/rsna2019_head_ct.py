@@ -25,12 +25,13 @@ from overread.datasets import head_ct_tables
 from overread.datasets.dataset import Dataset, DatasetError, find_folder, first_of
 from overread.datasets.head_ct_headers import read_headers
 from overread.datasets.head_ct_tables import derive_any, labels_of, read_labels_table, rubric_of
-from overread.imaging import Progress, Reading, read_studies, scan_slices
+from overread.imaging import Parts, Progress, Reading, read_parts, read_studies, scan_slices
 from overread.records import Finding, Labels, Predictions, Rubric, Study
 
 __all__ = [
     "Spec",
     "forge",
+    "open_parts",
     "open_studies",
     "read",
     "read_labels",
@@ -111,8 +112,16 @@ def read(spec: Spec, folder: Path, *, on_progress: Progress | None = None) -> Da
 
 def open_studies(spec: Spec, path: Path, *, on_progress: Progress | None = None) -> Reading:
     """Read scans without labels: the dataset's folder, its images, one scan, or any DICOM."""
-    images = _images(spec, path) if path.is_dir() else None
-    return read_studies(images or path, on_progress=on_progress)
+    return read_studies(_place(spec, path), on_progress=on_progress)
+
+
+def open_parts(spec: Spec, path: Path, *, on_progress: Progress | None = None) -> Parts:
+    """Read the same scan by scan; see `open_studies`."""
+    return read_parts(_place(spec, path), on_progress=on_progress)
+
+
+def _place(spec: Spec, path: Path) -> Path:
+    return (_images(spec, path) if path.is_dir() else None) or path
 
 
 def read_labels(spec: Spec, path: Path) -> Labels:

@@ -6,12 +6,13 @@ Reading itself is imaging's; this only finds the folder, hands roles over and na
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from overread.imaging import Progress, Reading, read_studies
+from overread.imaging import Parts, Progress, Reading, read_parts, read_studies
 from overread.records import Finding, Series, Study
 
-__all__ = ["read_named_studies"]
+__all__ = ["named_parts", "read_named_studies"]
 
 
 def read_named_studies(
@@ -34,38 +35,69 @@ def read_named_studies(
         numbers: take folders for names only where they are numbers.
         on_progress: called with stage, done, total.
     """
+    used = _there(path, roles)
+    reading = _as_named(read_studies(path, roles=used, on_progress=on_progress), images, numbers)
+    if path == images and len(used) < len(roles):
+        unused = _unused_finding(sorted(roles.keys() - used.keys()))
+        return replace(reading, findings=(*reading.findings, unused))
+    return reading
+
+
+def named_parts(
+    path: Path,
+    images: Path,
+    *,
+    roles: Mapping[str, str],
+    numbers: bool = False,
+    on_progress: Progress | None = None,
+) -> Parts:
+    """Read the same studies one after the other; see `read_named_studies`."""
+    parts = read_parts(
+        path,
+        roles=_there(path, roles),
+        together=partial(_study_folder, images=images, numbers=numbers),
+        on_progress=on_progress,
+    )
+    return parts.then(partial(_as_named, images=images, numbers=numbers))
+
+
+def _there(path: Path, roles: Mapping[str, str]) -> dict[str, str]:
+    """Return the roles of series that have a folder below the path."""
     there = {folder.name for pattern in ("*", "*/*") for folder in path.glob(pattern)}
     there.add(path.name)
-    used = {series: role for series, role in roles.items() if series in there}
-    reading = read_studies(path, roles=used, on_progress=on_progress)
+    return {series: role for series, role in roles.items() if series in there}
+
+
+def _as_named(reading: Reading, images: Path, numbers: bool) -> Reading:
+    """Return the studies, called like their folders."""
     groups: dict[str, list[Study]] = defaultdict(list)
     names: dict[str | None, str] = {}
     for study in reading.studies:
-        folder = _folder_of(study, images)
-        name = study.id if folder is None or (numbers and not folder.isdigit()) else folder
+        name = _folder_of(study, images, numbers) or study.id
         groups[name].append(study)
         names[study.id] = name
     merged = [_merge(name, groups[name]) for name in sorted(groups)]
     findings = [replace(one, study=names.get(one.study, one.study)) for one in reading.findings]
     findings += [_split_finding(name, group) for name, group in groups.items() if len(group) > 1]
-    if path == images and len(used) < len(roles):
-        findings.append(_unused_finding(sorted(roles.keys() - used.keys())))
     return replace(reading, studies=tuple(merged), findings=tuple(findings))
 
 
-def _folder_of(study: Study, images: Path) -> str | None:
-    tops = set()
-    for series in study.series:
-        for frame in series.frames:
-            parts = _below(frame.path, images)
-            if len(parts) != 3:
-                return None
-            tops.add(parts[0])
-    return tops.pop() if len(tops) == 1 else None
+def _folder_of(study: Study, images: Path, numbers: bool) -> str | None:
+    """Return the folder that all files of a study lie in, where there is one."""
+    folders = {
+        _study_folder(frame.path, images, numbers)
+        for series in study.series
+        for frame in series.frames
+    }
+    return folders.pop() if len(folders) == 1 else None
 
 
-def _below(path: Path, images: Path) -> Sequence[str]:
-    return path.relative_to(images).parts if path.is_relative_to(images) else ()
+def _study_folder(file: Path, images: Path, numbers: bool) -> str | None:
+    """Return the name of a file's study: of {images}/{name}/{series}/{file}; else None."""
+    parts = file.relative_to(images).parts if file.is_relative_to(images) else ()
+    if len(parts) != 3 or (numbers and not parts[0].isdigit()):
+        return None
+    return parts[0]
 
 
 def _merge(name: str, group: Sequence[Study]) -> Study:

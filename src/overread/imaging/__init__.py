@@ -30,6 +30,7 @@ if typing.TYPE_CHECKING:
         IMAGE_SUFFIXES,
         ROLE_PLANE,
         DecodeError,
+        Parts,
         PhotoError,
         Progress,
         Reading,
@@ -37,6 +38,7 @@ if typing.TYPE_CHECKING:
         decode,
         image_size,
         read_image,
+        read_parts,
         read_studies,
     )
     from overread.imaging.scan_order import GEOMETRY, place_slices, scan_slices
@@ -62,6 +64,7 @@ __all__ = [
     "Crops",
     "Cut",
     "DecodeError",
+    "Parts",
     "PhotoError",
     "Progress",
     "Reading",
@@ -95,6 +98,7 @@ __all__ = [
     "place_slices",
     "plane_of",
     "read_image",
+    "read_parts",
     "read_studies",
     "render_heatmaps",
     "resample_slices",

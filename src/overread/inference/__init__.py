@@ -28,6 +28,7 @@ if typing.TYPE_CHECKING:
         StudyRefusedError,
         grade,
         grade_each,
+        grade_parts,
         grade_study,
     )
     from overread.inference.grades import GradedStudy, Grades, Marked, Picture, Seen
@@ -92,6 +93,7 @@ __all__ = [
     "embed_units",
     "grade",
     "grade_each",
+    "grade_parts",
     "grade_study",
     "join_tables",
     "learn_bases",

@@ -4,7 +4,7 @@ Each step is the function that the pipeline maps over its studies, so both say t
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,7 @@ from overread.inference.joining import final_sets, join_final
 from overread.inference.locate import locate, location_findings
 from overread.inference.locator import order_locators
 from overread.inference.member import EmbedSpec
-from overread.inference.opening import EXPECTED, decode_study, open_studies
+from overread.inference.opening import EXPECTED, decode_study, open_parts
 from overread.inference.picturing import picture_study
 from overread.inference.predict import member_predictions, predict_member
 from overread.inference.ranges import lone_findings, range_findings
@@ -35,7 +35,7 @@ from overread.models import flush_denormals
 from overread.records import Finding, Keypoints, Predictions, Study
 from overread.shelf import Spec
 
-__all__ = ["GradeSpec", "StudyRefusedError", "grade", "grade_each", "grade_study"]
+__all__ = ["GradeSpec", "StudyRefusedError", "grade", "grade_each", "grade_parts", "grade_study"]
 
 MOST_CAUSES = 3
 
@@ -78,26 +78,49 @@ def grade(
         on_progress: told (stage, done, total).
 
     Returns:
-        An entry for each study. One that cannot be read or graded is refused with a reason, and
-        the batch goes on.
+        An entry for each study, in the order of their files. One that cannot be read or graded is
+        refused with a reason, and the batch goes on.
 
     Raises:
         BundleError: if members of the bundle are tables, which no image gives.
     """
+    return Grades.join(list(grade_parts(bundle, path, spec=spec, on_progress=on_progress)))
+
+
+def grade_parts(
+    bundle: Bundle,
+    path: Path,
+    *,
+    spec: GradeSpec | None = None,
+    on_progress: Progress | None = None,
+) -> Iterator[Grades]:
+    """Grade the same study by study; nothing is held but the one at hand.
+
+    Yields:
+        First what is wrong with files of no study, then what is said of each.
+    """
     _refuse_tables(bundle)
     if bundle.needs_torch:
         flush_denormals()
-    reading = open_studies(bundle.recipe.dataset, path, on_progress=on_progress)
-    known = {study.id for study in reading.studies}
-    studies = []
-    for number, study in enumerate(reading.studies):
-        findings = tuple(one for one in reading.findings if one.study == study.id)
-        studies.append(grade_each(bundle, study, spec or GradeSpec(), findings))
-        if on_progress:
-            on_progress("grade", number + 1, len(reading.studies))
-    rest = tuple(one for one in reading.findings if one.study not in known)
     coverage = bundle.recipe.sets.coverage if bundle.recipe.sets else None
-    return Grades(bundle.rubric, bundle.hash, bundle.recipe.name, tuple(studies), rest, coverage)
+    empty = Grades(bundle.rubric, bundle.hash, bundle.recipe.name, (), (), coverage)
+    parts = open_parts(bundle.recipe.dataset, path, on_progress=on_progress)
+    yield replace(empty, findings=parts.findings)
+    for number, reading in enumerate(parts, start=1):
+        known = {study.id for study in reading.studies}
+        studies = tuple(
+            grade_each(
+                bundle,
+                study,
+                spec or GradeSpec(),
+                tuple(one for one in reading.findings if one.study == study.id),
+            )
+            for study in reading.studies
+        )
+        rest = tuple(one for one in reading.findings if one.study not in known)
+        yield replace(empty, studies=studies, findings=rest)
+        if on_progress:
+            on_progress("grade", number, len(parts))
 
 
 def _refuse_tables(bundle: Bundle) -> None:

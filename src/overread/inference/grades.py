@@ -5,7 +5,7 @@ Pages and structured reports are made from it elsewhere.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -137,6 +137,13 @@ class Grades:
     studies: tuple[GradedStudy, ...]
     findings: tuple[Finding, ...] = ()
     coverage: float | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence["Grades"]) -> "Grades":
+        """Return what parts of one batch say; there must be one at least."""
+        studies = tuple(study for part in parts for study in part.studies)
+        findings = tuple(finding for part in parts for finding in part.findings)
+        return replace(parts[0], studies=studies, findings=findings)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON (layout 1); holds UIDs, but no names and no paths.

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from overread.imaging import StudyPixels, study_stacks
-from overread.imaging.reading import DecodeError, Progress, Reading, decode
+from overread.imaging.reading import DecodeError, Parts, Progress, Reading, decode
 from overread.inference.ranges import blank_findings
 from overread.records import Finding, Series, Stack, Study, Volume
 from overread.shelf import Named, settings_of
 
-__all__ = ["EXPECTED", "decode_study", "open_studies"]
+__all__ = ["EXPECTED", "decode_study", "open_parts", "open_studies"]
 
 # What a broken study may raise; anything else is a mistake of ours and should be seen.
 EXPECTED = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
@@ -26,13 +26,31 @@ def open_studies(dataset: Named, path: Path, *, on_progress: Progress | None = N
     Raises:
         FileNotFoundError: if there is nothing at the path.
     """
+    _check_there(path)
+    module, spec = settings_of("overread.datasets", dataset)
+    reading: Reading = module.open_studies(spec, path, on_progress=on_progress)
+    return reading
+
+
+def open_parts(dataset: Named, path: Path, *, on_progress: Progress | None = None) -> Parts:
+    """Find the same studies, to be read one after the other where the dataset can.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+    """
+    _check_there(path)
+    module, spec = settings_of("overread.datasets", dataset)
+    if hasattr(module, "open_parts"):
+        parts: Parts = module.open_parts(spec, path, on_progress=on_progress)
+        return parts
+    return Parts.of(module.open_studies(spec, path, on_progress=on_progress))
+
+
+def _check_there(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: found nothing there, expected a study or a folder of studies; check the path"
         )
-    module, spec = settings_of("overread.datasets", dataset)
-    reading: Reading = module.open_studies(spec, path, on_progress=on_progress)
-    return reading
 
 
 def decode_study(study: Study) -> tuple[StudyPixels, tuple[Finding, ...]]:

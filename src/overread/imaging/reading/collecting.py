@@ -8,23 +8,42 @@ from overread.imaging.reading import tags
 from overread.imaging.reading.duplicates import set_duplicates_aside
 from overread.imaging.reading.findings import Findings
 from overread.imaging.reading.frames import FrameHeader
-from overread.imaging.reading.patients import (
-    note_mixed_folders,
-    set_foreigners_aside,
-    subject_of,
-)
+from overread.imaging.reading.patients import set_foreigners_aside, subject_of
 from overread.imaging.reading.scan import natural
 from overread.imaging.reading.series import build_series
 from overread.records import Series, Study
 
-__all__ = ["collect_studies"]
+__all__ = ["RoleTable", "collect_studies", "study_uid"]
 
 Key = tuple[str, str]  # StudyInstanceUID, SeriesInstanceUID
 UID = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
 
 
+class RoleTable:
+    """The table of roles, by series folder or SeriesInstanceUID, and which rows were used."""
+
+    def __init__(self, roles: Mapping[str, str]) -> None:
+        self.roles = roles
+        self.used: set[str] = set()
+
+    def role_of(self, uid: str, members: Sequence[FrameHeader]) -> str | None:
+        """Return the role of a series, or None where the table does not name it."""
+        names = (uid, members[0].header.path.parent.name)
+        found = next((name for name in names if name in self.roles), None)
+        if found is None:
+            return None
+        self.used.add(found)
+        return self.roles[found]
+
+    def tell_unused(self, findings: Findings) -> None:
+        """Tell the rows that name no series."""
+        for name in sorted(set(self.roles) - self.used):
+            words = f'no series is called "{name}", which has a role in the table'
+            findings.add("role_unused", words)
+
+
 def collect_studies(
-    frames: Sequence[FrameHeader], roles: Mapping[str, str], findings: Findings
+    frames: Sequence[FrameHeader], roles: RoleTable, findings: Findings
 ) -> tuple[Study, ...]:
     """Return the studies that frames of any files belong to, sorted by id.
 
@@ -32,37 +51,17 @@ def collect_studies(
 
     Args:
         frames: sorted by path.
-        roles: table of roles, by series folder or SeriesInstanceUID.
+        roles: notes which of its rows are used.
         findings: collects what is odd.
     """
-    note_mixed_folders(frames, findings)
     grouped = _group(frames, findings)
-    used: set[str] = set()
     studies = []
     for study, parts in grouped.items():
-        built = _build(study, parts, _Table(roles, used), findings)
+        built = _build(study, parts, roles, findings)
         if built:
             everything = [frame for members in parts.values() for frame in members]
             studies.append(Study(study, study, subject_of(everything, study), built))
-    for name in sorted(set(roles) - used):
-        findings.add("role_unused", f'no series is called "{name}", which has a role in the table')
     return tuple(sorted(studies, key=lambda study: natural(study.id)))
-
-
-class _Table:
-    """The table of roles, and which of its rows were used."""
-
-    def __init__(self, roles: Mapping[str, str], used: set[str]) -> None:
-        self.roles = roles
-        self.used = used
-
-    def role_of(self, uid: str, members: Sequence[FrameHeader]) -> str | None:
-        names = (uid, members[0].header.path.parent.name)
-        found = next((name for name in names if name in self.roles), None)
-        if found is None:
-            return None
-        self.used.add(found)
-        return self.roles[found]
 
 
 def _group(
@@ -71,7 +70,7 @@ def _group(
     """Return {study uid: {series uid: frames}} without foreign patients."""
     studies: dict[str, list[FrameHeader]] = defaultdict(list)
     for frame in frames:
-        studies[_study_uid(frame)].append(frame)
+        studies[study_uid(frame)].append(frame)
     grouped: dict[str, dict[str, list[FrameHeader]]] = {}
     for study, members in studies.items():
         parts: dict[str, list[FrameHeader]] = defaultdict(list)
@@ -81,7 +80,7 @@ def _group(
     return grouped
 
 
-def _study_uid(frame: FrameHeader) -> str:
+def study_uid(frame: FrameHeader) -> str:
     """Return the StudyInstanceUID, or a name by folder where it is missing."""
     written = frame.header.uid(tags.STUDY_UID)
     return written or f"no-study-uid-{frame.header.path.parent.name}"
@@ -95,7 +94,7 @@ def _series_uid(frame: FrameHeader) -> str:
 def _build(
     study: str,
     parts: Mapping[str, list[FrameHeader]],
-    table: _Table,
+    table: RoleTable,
     findings: Findings,
 ) -> tuple[Series, ...]:
     built = []

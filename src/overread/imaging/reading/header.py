@@ -6,6 +6,8 @@ It knows files and attributes, not series: what belongs together is decided else
 import math
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +21,7 @@ from overread.imaging.reading.elements import (
     walk,
 )
 
-__all__ = ["Header", "UnreadableError", "read_header"]
+__all__ = ["Header", "UnreadableError", "header_of", "opened", "read_header"]
 
 FIRST_READ = 16 * 1024
 MOST_REMEMBERED = 4096
@@ -153,18 +155,35 @@ def read_header(path: Path) -> Header:
         UnreadableError: with the code of its finding: "empty_file", "unreadable_file", "not_dicom",
             "truncated_header" or "corrupt_header".
     """
+    with opened(path) as descriptor:
+        return header_of(path, descriptor)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a file for reading; pipes do not keep us waiting.
+
+    Raises:
+        UnreadableError: "unreadable_file".
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise UnreadableError("unreadable_file", f"cannot be opened ({error.strerror})") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def header_of(path: Path, descriptor: int) -> Header:
+    """Return the header of an open file; see `read_header`."""
     try:
         size = os.fstat(descriptor).st_size
         elements = _read_elements(descriptor, size)
         return Header(path, size, elements, *_followed(descriptor, elements, size))
     except OSError as error:
         raise UnreadableError("unreadable_file", f"cannot be read ({error.strerror})") from error
-    finally:
-        os.close(descriptor)
 
 
 def _read_elements(descriptor: int, size: int) -> Elements:

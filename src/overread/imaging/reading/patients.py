@@ -13,7 +13,7 @@ from overread.imaging.reading.findings import Findings
 from overread.imaging.reading.frames import FrameHeader
 from overread.imaging.reading.subjects import pseudonym
 
-__all__ = ["note_mixed_folders", "set_foreigners_aside", "subject_of"]
+__all__ = ["FolderPatients", "set_foreigners_aside", "subject_of"]
 
 
 def set_foreigners_aside(
@@ -54,15 +54,22 @@ def subject_of(frames: Sequence[FrameHeader], study: str) -> str:
     return pseudonym(header.text(tags.PATIENT_ID), header.text(tags.PATIENT_NAME), study)
 
 
-def note_mixed_folders(frames: Sequence[FrameHeader], findings: Findings) -> None:
-    """Note each folder whose files belong to several patients."""
-    seen: dict[str, set[str]] = defaultdict(set)
-    for frame in frames:
-        seen[os.path.dirname(frame.header.path)].add(_identity(frame))  # noqa: PTH120 - many files
-    mixed = {Path(name): len(found - {""}) for name, found in seen.items() if len(found) > 1}
-    for folder, count in sorted(mixed.items()):
-        if count > 1:
-            findings.add("patients_mixed", f"files of {count} patients in one folder", file=folder)
+class FolderPatients:
+    """Notes whose files lie in which folder."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, frame: FrameHeader) -> None:
+        """Note one frame."""
+        self.seen[os.path.dirname(frame.header.path)].add(_identity(frame))  # noqa: PTH120 - many files
+
+    def tell(self, findings: Findings) -> None:
+        """Tell each folder whose files belong to several patients."""
+        for folder, found in sorted(self.seen.items()):
+            if len(found - {""}) > 1:
+                words = f"files of {len(found - {''})} patients in one folder"
+                findings.add("patients_mixed", words, file=Path(folder))
 
 
 def _identity(frame: FrameHeader) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from overread.imaging.reading import tags
 from overread.imaging.reading.enhanced import has_groups
-from overread.imaging.reading.header import Header, read_header
+from overread.imaging.reading.header import Header, header_of, opened
 from overread.imaging.reading.layout import PixelLayout, layout_of
 from overread.imaging.reading.rescale import Rescale, rescale_of
 from overread.imaging.reading.syntaxes import DEFLATED
@@ -33,32 +33,29 @@ def plain_pixels(stack: Stack) -> tuple[NDArray[np.int16], bool] | None:
     sizes = stack.planes.size
     if not len(sizes) or (sizes != sizes[0]).any() or stack.role == "photo":
         return None
+    size = (int(sizes[0][0]), int(sizes[0][1]))
     pixels: NDArray[np.int16] | None = None
     hounsfield = True
     for place, frame in enumerate(stack.frames):
         try:
-            header = read_header(frame.path)
-            layout = layout_of(header)
-        except ValueError:  # the general way says what is wrong
+            with opened(frame.path) as descriptor:  # once for header and pixels
+                header = header_of(frame.path, descriptor)
+                layout = layout_of(header)
+                rescale = _plain_rescale(header, layout)
+                fits = frame.index < layout.frames and (layout.rows, layout.columns) == size
+                if rescale is None or not fits:
+                    return None
+                if pixels is None:  # now that one file is known to be as long as it says
+                    pixels = np.empty((len(sizes), *size), np.int16)
+                target = pixels[place]
+                start = header.elements.pixel_offset + frame.index * target.nbytes
+                found = os.preadv(descriptor, [target.data], start)
+        except (ValueError, OSError, MemoryError):  # the general way says what is wrong
             return None
-        rescale = _plain_rescale(header, layout)
-        if rescale is None or frame.index >= layout.frames:
-            return None
-        if (layout.rows, layout.columns) != tuple(sizes[0]):
-            return None
-        if pixels is None:
-            pixels = _room(len(sizes), layout)
-        if pixels is None or not _filled(pixels[place], header, layout, frame.index, rescale):
+        if found != target.nbytes or not _moved(target, layout, rescale):
             return None
         hounsfield = hounsfield and rescale.hounsfield
     return None if pixels is None else (pixels, hounsfield)
-
-
-def _room(count: int, layout: PixelLayout) -> NDArray[np.int16] | None:
-    try:
-        return np.empty((count, layout.rows, layout.columns), np.int16)
-    except MemoryError:
-        return None
 
 
 def _plain_rescale(header: Header, layout: PixelLayout) -> Rescale | None:
@@ -82,14 +79,9 @@ def _plain_rescale(header: Header, layout: PixelLayout) -> Rescale | None:
     return rescale if rescale.slope == 1 and rescale.intercept.is_integer() else None
 
 
-def _filled(
-    target: NDArray[np.int16], header: Header, layout: PixelLayout, index: int, rescale: Rescale
-) -> bool:
-    """Read one slice into its place; False where it is short or its values do not fit."""
-    start = header.elements.pixel_offset + index * target.nbytes
-    if _read(header, start, target) != target.nbytes:
-        return False
-    stored: NDArray[Any] = target if layout.signed else target.view(np.uint16)
+def _moved(values: NDArray[np.int16], layout: PixelLayout, rescale: Rescale) -> bool:
+    """Add the intercept to the stored values in place; False where they do not fit."""
+    stored: NDArray[Any] = values if layout.signed else values.view(np.uint16)
     least, most = _stored_range(layout)
     low, high = int(stored.min()) if layout.signed else 0, int(stored.max())
     if low < least or high > most:  # bits that do not count
@@ -99,22 +91,9 @@ def _filled(
         return False
     if plus:
         # Modulo 2^16 the sum is right, since it fits.
-        words = target.view(np.uint16)
+        words = values.view(np.uint16)
         words += np.uint16(plus % 2**16)
     return True
-
-
-def _read(header: Header, start: int, target: NDArray[np.int16]) -> int:
-    try:
-        descriptor = os.open(header.path, os.O_RDONLY)
-    except OSError:
-        return 0
-    try:
-        return os.preadv(descriptor, [target.data], start)
-    except OSError:
-        return 0
-    finally:
-        os.close(descriptor)
 
 
 def _stored_range(layout: PixelLayout) -> tuple[int, int]:

@@ -3,22 +3,27 @@
 Headers only; pixels are decoded when somebody asks for them.
 """
 
+import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from time import perf_counter, thread_time
 
-from overread.imaging.reading.collecting import collect_studies
+from overread.imaging.reading.collecting import RoleTable, collect_studies, study_uid
 from overread.imaging.reading.enhanced import enhanced_frames, has_groups
 from overread.imaging.reading.findings import Findings
 from overread.imaging.reading.frames import FrameHeader, frames_of
 from overread.imaging.reading.header import UnreadableError, read_header
 from overread.imaging.reading.layout import LayoutError, layout_of
+from overread.imaging.reading.parts import Parts, joined
+from overread.imaging.reading.patients import FolderPatients
 from overread.imaging.reading.report import Reading
 from overread.imaging.reading.roles import check_roles
-from overread.imaging.reading.scan import find_files
+from overread.imaging.reading.scan import find_files, natural
 
-__all__ = ["Progress", "read_studies"]
+__all__ = ["Progress", "read_parts", "read_studies"]
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -53,22 +58,83 @@ def read_studies(
     Raises:
         RoleError: if `roles` names a role that does not exist.
     """
-    check_roles(roles or {})
-    root = Path(path)
+    table, findings = _table(roles), Findings(Path(path))
+    frames, patients = [], FolderPatients()
+    for frame in _found(findings, workers, on_progress or _silent):
+        frames.append(frame)
+        patients.add(frame)
+    patients.tell(findings)
+    studies = collect_studies(frames, table, findings)
+    table.tell_unused(findings)
+    return Reading(studies, tuple(findings.found))
+
+
+def read_parts(
+    path: Path,
+    *,
+    roles: Mapping[str, str] | None = None,
+    together: Callable[[Path], str | None] | None = None,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> Parts:
+    """Read the same study by study, in the order of their files.
+
+    Headers are opened once to learn which files are whose, and once more when the study is asked
+    for: what is held meanwhile are the names of the files. Rows of `roles` that name no series are
+    not told.
+
+    Args:
+        path: a folder, or a single file.
+        roles: see `read_studies`.
+        together: a name for a file; studies whose files share one are read as one part. None, or
+            a None that it returns: the StudyInstanceUID alone counts.
+        workers: threads that read headers; None chooses.
+        on_progress: called with ("scan" or "headers", done, total).
+
+    Raises:
+        RoleError: if `roles` names a role that does not exist.
+    """
+    table, findings = _table(roles), Findings(Path(path))
+    patients, files = FolderPatients(), defaultdict[str, list[str]](list)
+    links: dict[tuple[str, str], None] = {}
+    for frame in _found(findings, workers, on_progress or _silent):
+        patients.add(frame)
+        study, file = study_uid(frame), os.fspath(frame.header.path)
+        if files[study][-1:] != [file]:  # once for all frames of a file
+            files[study].append(file)
+        if together is not None and (name := together(frame.header.path)) is not None:
+            links[study, f"together {name}"] = None
+    patients.tell(findings)
+    groups = joined(links, files)
+    members = [[file for study in group for file in files[study]] for group in groups]
+    return Parts(tuple(findings.found), members, partial(_read_part, Path(path), table))
+
+
+def _read_part(root: Path, table: RoleTable, files: Sequence[str]) -> Reading:
     findings = Findings(root)
+    outcomes = _open_all(map(Path, sorted(files, key=natural)))
+    studies = collect_studies(list(_frames(outcomes, findings)), table, findings)
+    return Reading(studies, tuple(findings.found))
+
+
+def _table(roles: Mapping[str, str] | None) -> RoleTable:
+    check_roles(roles or {})
+    return RoleTable(roles or {})
+
+
+def _found(findings: Findings, workers: int | None, report: Progress) -> Iterator[FrameHeader]:
+    """Yield the frames of all files below the root; what is wrong with files is told."""
+    root = findings.root
     if not root.exists():
         findings.add("path_missing", f"{root.name} does not exist")
-        return Reading((), tuple(findings.found))
+        return
     files, failed = find_files(root)
     for folder, why in failed:
         findings.add("folder_unreadable", f"the folder cannot be listed ({why})", file=folder)
     if not files:
         findings.add("no_files", "the folder holds no files")
-    report = on_progress or _silent
     report("scan", len(files), len(files))
-    frames = list(_frames(_outcomes(files, workers, report), findings))
-    studies = collect_studies(frames, roles or {}, findings)
-    return Reading(studies, tuple(findings.found))
+    yield from _frames(_outcomes(files, workers, report), findings)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
