@@ -60,7 +60,7 @@ def guarded(command: Command) -> Command:
         except (typer.Exit, typer.BadParameter):
             raise
         except KeyboardInterrupt:
-            typer.echo("overread: stopped; a `run` goes on from here with the same command", err=True)
+            typer.echo("overread: stopped; the same `run` goes on from here", err=True)
             raise typer.Exit(130) from None
         except Exception as error:
             if STATE["traceback"]:
