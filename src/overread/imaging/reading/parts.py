@@ -59,6 +59,7 @@ def joined(links: Iterable[tuple[str, str]], names: Iterable[str]) -> list[list[
 
     def top(name: str) -> str:
         while (other := above.get(name, name)) != name:
+            above[name] = above.get(other, other)  # half the way for the next one
             name = other
         return name
 
