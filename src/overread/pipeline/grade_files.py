@@ -14,6 +14,9 @@ from overread.inference import Grades
 __all__ = ["KINDS", "GradesFile", "JsonText"]
 
 
+FEW = 64  # tables that are held apart: each has buffers of its own, which are larger than it
+
+
 class _Kind(Protocol):
     def add(self, grades: Grades) -> None: ...
 
@@ -129,13 +132,17 @@ class _Csv:
 class _Parquet:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._frames: list[pl.DataFrame] = []
+        self._whole: list[pl.DataFrame] = []
+        self._few: list[pl.DataFrame] = []
 
     def add(self, grades: Grades) -> None:
-        self._frames.append(grades.to_frame())
+        self._few.append(grades.to_frame())
+        if len(self._few) == FEW:
+            self._whole.append(pl.concat(self._few, rechunk=True))
+            self._few = []
 
     def end(self) -> None:
-        pl.concat(self._frames).write_parquet(self._path)
+        pl.concat([*self._whole, *self._few]).write_parquet(self._path)
 
 
 class _Html:

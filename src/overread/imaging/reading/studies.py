@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter, thread_time
 
@@ -21,7 +22,7 @@ from overread.imaging.reading.parts import Parts, joined
 from overread.imaging.reading.patients import FolderPatients
 from overread.imaging.reading.report import Reading
 from overread.imaging.reading.roles import check_roles
-from overread.imaging.reading.scan import find_files, natural
+from overread.imaging.reading.scan import find_files, path_order
 
 __all__ = ["Progress", "read_parts", "read_studies"]
 
@@ -95,26 +96,44 @@ def read_parts(
         RoleError: if `roles` names a role that does not exist.
     """
     table, findings = _table(roles), Findings(Path(path))
-    patients, files = FolderPatients(), defaultdict[str, list[str]](list)
+    patients, files = FolderPatients(), defaultdict[str, _Files](_Files)
     links: dict[tuple[str, str], None] = {}
     for frame in _found(findings, workers, on_progress or _silent):
         patients.add(frame)
-        study, file = study_uid(frame), os.fspath(frame.header.path)
-        if files[study][-1:] != [file]:  # once for all frames of a file
-            files[study].append(file)
-        if together is not None and (name := together(frame.header.path)) is not None:
+        study, file = study_uid(frame), frame.header.path
+        files[study].add(file)
+        if together is not None and (name := together(file)) is not None:
             links[study, f"together {name}"] = None
     patients.tell(findings)
     groups = joined(links, files)
-    members = [[file for study in group for file in files[study]] for group in groups]
+    members = [[files[study] for study in group] for group in groups]
     return Parts(tuple(findings.found), members, partial(_read_part, Path(path), table))
 
 
-def _read_part(root: Path, table: RoleTable, files: Sequence[str]) -> Reading:
+class _Files:
+    """Files of one study, by folder: archives have many files in few folders."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, file: Path) -> None:
+        """Add a file, once for all of its frames."""
+        folder, name = os.path.split(file)
+        names = self._names.setdefault(folder, [])
+        if names[-1:] != [name]:
+            names.append(name)
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Yield (folder, name) of each."""
+        return ((folder, name) for folder, names in self._names.items() for name in names)
+
+
+def _read_part(root: Path, table: RoleTable, studies: Sequence[_Files]) -> Reading:
     findings = Findings(root)
-    outcomes = _open_all(map(Path, sorted(files, key=natural)))
-    studies = collect_studies(list(_frames(outcomes, findings)), table, findings)
-    return Reading(studies, tuple(findings.found))
+    places = sorted((place for one in studies for place in one.places()), key=path_order)
+    files = [os.path.join(*place) for place in places]  # noqa: PTH118 - many files
+    frames = list(_frames(_open_all(files), findings))
+    return Reading(collect_studies(frames, table, findings), tuple(findings.found))
 
 
 def _table(roles: Mapping[str, str] | None) -> RoleTable:
@@ -128,39 +147,50 @@ def _found(findings: Findings, workers: int | None, report: Progress) -> Iterato
     if not root.exists():
         findings.add("path_missing", f"{root.name} does not exist")
         return
-    files, failed = find_files(root)
+    folders, failed = find_files(root)
     for folder, why in failed:
         findings.add("folder_unreadable", f"the folder cannot be listed ({why})", file=folder)
-    if not files:
+    if not folders:
         findings.add("no_files", "the folder holds no files")
-    report("scan", len(files), len(files))
-    yield from _frames(_outcomes(files, workers, report), findings)
+    num_files = sum(len(names) for _, names in folders)
+    report("scan", num_files, num_files)
+    yield from _frames(_outcomes(folders, workers, partial(report, "headers")), findings)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Do nothing."""
 
 
-def _outcomes(files: Sequence[Path], workers: int | None, report: Progress) -> Iterator[Outcome]:
-    chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
-    done = 0
-    for outcomes in _opened(chunks, workers):
+def _outcomes(
+    folders: Sequence[tuple[str, list[str]]],
+    workers: int | None,
+    report: Callable[[int, int], None],
+) -> Iterator[Outcome]:
+    done, total = 0, sum(len(names) for _, names in folders)
+    for outcomes in _opened(_chunks(folders), workers):
         done += len(outcomes)
-        report("headers", done, len(files))
+        report(done, total)
         yield from outcomes
 
 
-def _opened(chunks: Sequence[Sequence[Path]], workers: int | None) -> Iterator[list[Outcome]]:
+def _chunks(folders: Sequence[tuple[str, list[str]]]) -> Iterator[list[str]]:
+    """Yield the paths of some files at a time."""
+    files = (os.path.join(folder, name) for folder, names in folders for name in names)  # noqa: PTH118
+    while chunk := list(islice(files, CHUNK)):
+        yield chunk
+
+
+def _opened(chunks: Iterator[list[str]], workers: int | None) -> Iterator[list[Outcome]]:
     """Open chunk by chunk; with threads where the disk keeps us waiting.
 
     Parsing is plain Python, so threads only help while another one waits for bytes: the first
     chunk is timed to find out.
     """
-    if chunks and workers is None:
+    if workers is None:
         wall, busy = perf_counter(), thread_time()
-        yield _open_all(chunks[0])
+        yield _open_all(next(chunks, []))
         waited = perf_counter() - wall > 3 * (thread_time() - busy)
-        workers, chunks = 8 if waited else 1, chunks[1:]
+        workers = 8 if waited else 1
     if workers == 1:
         yield from map(_open_all, chunks)
         return
@@ -168,8 +198,8 @@ def _opened(chunks: Sequence[Sequence[Path]], workers: int | None) -> Iterator[l
         yield from pool.map(_open_all, chunks)
 
 
-def _open_all(files: Iterable[Path]) -> list[Outcome]:
-    return [(file, _open(file)) for file in files]
+def _open_all(files: Iterable[str]) -> list[Outcome]:
+    return [(path, _open(path)) for path in map(Path, files)]
 
 
 def _open(file: Path) -> list[FrameHeader] | tuple[str, str]:
