@@ -27,7 +27,7 @@ PATIENCE = 480.0  # seconds for all numbers of studies together, by the pace of 
 EVEN = 1.1
 WHY = {
     "run": "a step that trains or joins reads the tables of all studies",
-    "grade": "the names of all files are held, and the table of all grades until it is written",
+    "grade": "the names of all files are held, and what each process keeps once it was used",
 }
 RECIPE = Path(__file__).parents[1] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
 TABLES = ("train.csv", "train_label_coordinates.csv", "train_series_descriptions.csv")

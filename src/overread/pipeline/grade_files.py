@@ -14,9 +14,6 @@ from overread.inference import Grades
 __all__ = ["KINDS", "GradesFile", "JsonText"]
 
 
-FEW = 64  # tables that are held apart: each has buffers of its own, which are larger than it
-
-
 class _Kind(Protocol):
     def add(self, grades: Grades) -> None: ...
 
@@ -27,7 +24,8 @@ class GradesFile:
     """A file of grades: .json, .csv, .parquet or .html, as its name ends.
 
     It is called {name}.part until all is in; where a run breaks off, that holds what was said
-    until then. Pages are held until the end, tables of Parquet as well, the others are not.
+    until then (Parquet: {name}.rows, lines of JSON, where the process was killed). Pages are held
+    until the end, the others are not.
 
     Attributes:
         path: of the file.
@@ -130,19 +128,25 @@ class _Csv:
 
 
 class _Parquet:
+    """Rows lie in a file beside it until the end: small tables take ten times their content."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._whole: list[pl.DataFrame] = []
-        self._few: list[pl.DataFrame] = []
+        self._rows = path.with_suffix(".rows")
+        self._schema: pl.Schema | None = None
 
     def add(self, grades: Grades) -> None:
-        self._few.append(grades.to_frame())
-        if len(self._few) == FEW:
-            self._whole.append(pl.concat(self._few, rechunk=True))
-            self._few = []
+        frame = grades.to_frame()
+        with self._rows.open("wb" if self._schema is None else "ab") as file:
+            frame.write_ndjson(file)
+        self._schema = frame.schema
 
     def end(self) -> None:
-        pl.concat([*self._whole, *self._few]).write_parquet(self._path)
+        found = pl.DataFrame(schema=self._schema)
+        if self._rows.stat().st_size:
+            found = pl.read_ndjson(self._rows, schema=self._schema)
+        found.write_parquet(self._path)
+        self._rows.unlink()
 
 
 class _Html:
