@@ -26,7 +26,8 @@ COUNTS = (10, 30, 100, 300)
 PATIENCE = 480.0  # seconds for all numbers of studies together, by the pace of those before
 EVEN = 1.1
 WHY = {
-    "run": "a step that trains or joins reads the tables of all studies",
+    "run": "the step that reads holds the headers of all studies, and those that teach a locator "
+    "its inputs for all of them; docs/scale.md has the peak of each step",
     "grade": "the names of all files are held, and what each process keeps once it was used",
 }
 RECIPE = Path(__file__).parents[1] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
