@@ -28,7 +28,7 @@ EVEN = 1.1
 WHY = {
     "run": "the step that reads holds the headers of all studies, and those that teach a locator "
     "its inputs for all of them; docs/scale.md has the peak of each step",
-    "grade": "the names of all files are held, and what each process keeps once it was used",
+    "grade": "the names of all files are held, and a table of Parquet is read whole to be written",
 }
 RECIPE = Path(__file__).parents[1] / "recipes" / "tiny" / "lumbar_two_stage.yaml"
 TABLES = ("train.csv", "train_label_coordinates.csv", "train_series_descriptions.csv")
