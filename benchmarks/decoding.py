@@ -33,7 +33,8 @@ __all__ = ["rows"]
 SLICES = 24
 # Why a target may be missed; see decision 6 for the decoders that were left out.
 WHY = {
-    "raw": "half of our time goes into the header, the rest into HU of 32 bits",
+    "raw": "the header is read and checked with each slice, which takes about as long as its "
+    "pixels",
     "JPEG-LS": "ours decodes with GDCM as the fastest of the others does, then reads the header "
     "and makes HU; the faster decoders hide errors on broken frames",
     "JPEG 2000": "GDCM decodes a slice with two threads, ours with one and less work in all: see "

@@ -4,7 +4,7 @@
 trained ones; points that random networks find are compared and dropped, and the phantom's own taken
 on, so that every crop shows what it should. Ours decodes a study once, cuts each distinct view once
 and encodes each distinct slice once; the plain loop decodes, draws or cuts, and predicts network by
-network, and runs the axial flip as a second whole pass. `--all` takes more than an
+network, and runs the axial flip as a second whole pass. `--all` takes about an
 hour on two cores; it says on stderr how far it is, and `--bundle` keeps its weights for next time.
 """
 

@@ -14,7 +14,7 @@ images) can be read as well, to plan and to score. Knows no pixels and no networ
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import polars as pl
 
@@ -32,7 +32,7 @@ from overread.datasets.lumbar_levels import LevelTable, read_levels
 from overread.datasets.lumbar_points import corrected_points, lift_points, read_points
 from overread.datasets.lumbar_rows import COLUMNS, RUBRIC, parse_row_id, row_id
 from overread.datasets.lumbar_tables import labels_of
-from overread.datasets.study_folders import named_parts, read_named_studies
+from overread.datasets.study_folders import StudyFolders
 from overread.imaging import Parts, Progress, Reading
 from overread.records import Finding, Keypoints, Labels, Predictions, Rubric, Study
 
@@ -134,25 +134,22 @@ def open_studies(spec: Spec, path: Path, *, on_progress: Progress | None = None)
     A table of series descriptions beside the images decides the roles; else the headers do. In a
     folder of another name, studies are called like their folders where those are numbers.
     """
-    start, told = _found(spec, path)
-    return read_named_studies(start, **told, on_progress=on_progress)
+    return _folders(spec, path).read(on_progress)
 
 
 def open_parts(spec: Spec, path: Path, *, on_progress: Progress | None = None) -> Parts:
     """Read the same study by study; see `open_studies`."""
-    start, told = _found(spec, path)
-    return named_parts(start, **told, on_progress=on_progress)
+    return _folders(spec, path).parts(on_progress)
 
 
-def _found(spec: Spec, path: Path) -> tuple[Path, dict[str, Any]]:
-    """Return where to read, and how studies and series are called there."""
+def _folders(spec: Spec, path: Path) -> StudyFolders:
     for images in (spec.images, *IMAGES):
         for place in (path / images, path, path.parent):
             if place.name == images and place.is_dir():
                 start = place if place == path / images else path
-                return start, {"images": place, "roles": _roles(spec, place.parent, images)}
+                return StudyFolders(start, place, _roles(spec, place.parent, images))
     # A folder of unknown origin may be called like its patient: only numbers are taken for ids.
-    return path, {"images": path, "roles": _roles(spec, path, spec.images), "numbers": True}
+    return StudyFolders(path, path, _roles(spec, path, spec.images), numbers=True)
 
 
 def _roles(spec: Spec, folder: Path, images: str) -> dict[str, str]:

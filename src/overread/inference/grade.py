@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from overread.imaging import Cut, StudyPixels
-from overread.imaging.reading import Progress
+from overread.imaging.reading import Parts, Progress
 from overread.inference.bundle import Bundle
 from overread.inference.bundle_files import BundleError
 from overread.inference.cuts import StudyCuts, cut_study, units_of
@@ -107,18 +107,13 @@ def grade_parts(
     parts = open_parts(bundle.recipe.dataset, path, on_progress=on_progress)
     yield replace(empty, findings=parts.findings)
     for number, reading in enumerate(parts, start=1):
-        known = {study.id for study in reading.studies}
+        own = Parts.of(reading)
         studies = tuple(
-            grade_each(
-                bundle,
-                study,
-                spec or GradeSpec(),
-                tuple(one for one in reading.findings if one.study == study.id),
-            )
-            for study in reading.studies
+            grade_each(bundle, study, spec or GradeSpec(), one.findings)
+            for one in own
+            for study in one.studies
         )
-        rest = tuple(one for one in reading.findings if one.study not in known)
-        yield replace(empty, studies=studies, findings=rest)
+        yield replace(empty, studies=studies, findings=own.findings)
         if on_progress:
             on_progress("grade", number, len(parts))
 

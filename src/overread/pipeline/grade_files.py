@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
-from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 import polars as pl
@@ -49,12 +48,7 @@ class GradesFile:
         self._kind.add(grades)
         self.num_studies += len(grades.studies)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish the file; without any study there is none."""
         if self._kind is None:
             return
@@ -83,8 +77,8 @@ class JsonText:
             self._text.write(f'{_dumped(content)[:-2]},\n "studies": [')
             self._begun = True
         for study in studies:
-            self._text.write(",\n" if self._num_studies else "\n")
-            self._text.write(indent(_dumped(study), "  "))
+            text = indent(_dumped(study), "  ")
+            self._text.write(f",\n{text}" if self._num_studies else f"\n{text}")
             self._num_studies += 1
 
     def end(self) -> None:

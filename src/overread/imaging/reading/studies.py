@@ -154,23 +154,15 @@ def _found(findings: Findings, workers: int | None, report: Progress) -> Iterato
         findings.add("no_files", "the folder holds no files")
     num_files = sum(len(names) for _, names in folders)
     report("scan", num_files, num_files)
-    yield from _frames(_outcomes(folders, workers, partial(report, "headers")), findings)
+    done = 0
+    for outcomes in _opened(_chunks(folders), workers):
+        done += len(outcomes)
+        report("headers", done, num_files)
+        yield from _frames(outcomes, findings)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Do nothing."""
-
-
-def _outcomes(
-    folders: Sequence[tuple[str, list[str]]],
-    workers: int | None,
-    report: Callable[[int, int], None],
-) -> Iterator[Outcome]:
-    done, total = 0, sum(len(names) for _, names in folders)
-    for outcomes in _opened(_chunks(folders), workers):
-        done += len(outcomes)
-        report(done, total)
-        yield from outcomes
 
 
 def _chunks(folders: Sequence[tuple[str, list[str]]]) -> Iterator[list[str]]:
@@ -188,7 +180,7 @@ def _opened(chunks: Iterator[list[str]], workers: int | None) -> Iterator[list[O
     """
     if workers is None:
         wall, busy = perf_counter(), thread_time()
-        yield _open_all(next(chunks, []))
+        yield from map(_open_all, islice(chunks, 1))
         waited = perf_counter() - wall > 3 * (thread_time() - busy)
         workers = 8 if waited else 1
     if workers == 1:
